@@ -1,0 +1,1 @@
+"""What a developer's machine runs and production never sees."""

@@ -1,0 +1,38 @@
+"""Gives every request an id, or keeps the caller's if it is a sane one: it joins answer, logs and the caller's logs."""
+
+import re
+import uuid
+from contextvars import ContextVar
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+HEADER = b"x-request-id"
+_SANE = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+
+class RequestId:
+    """Reads or makes the id, and sends it back as `X-Request-ID`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Bind the id for the logs of this request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        sent = next((value for name, value in scope["headers"] if name == HEADER), b"")
+        id_ = sent if _SANE.fullmatch(sent) else uuid.uuid4().hex.encode()
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (HEADER, id_)]
+            await send(message)
+
+        request_id.set(id_.decode())
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=id_.decode())
+        await self.app(scope, receive, answer)
