@@ -1,6 +1,7 @@
 """`make dev`: the database, its migrations and the API with reload, until ctrl-C."""
 
 import errno
+import multiprocessing
 import os
 import signal
 import socket
@@ -37,6 +38,9 @@ def main() -> None:
         sys.exit(str(error))
     except KeyboardInterrupt:
         pass
+    finally:
+        for server in multiprocessing.active_children():  # where watching the files failed
+            server.terminate()
     print("Stopped. The data stay for the next time.")
 
 

@@ -179,11 +179,12 @@ def git_status(*arguments: str) -> int:
 def copier(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     ran = run([*COPIER, *arguments], environment, capture=True)
     if ran.returncode:
-        # The last lines carry the cause; what is above them is Copier's traceback.
-        causes = [re.sub(r"^(Stderr:)?\s*\|\s*", "", line) for line in ran.stderr.splitlines() if line.strip()]
+        # The cause stands at the end. Of a traceback only the last line is for people, and git's words are in a column.
+        lines = [line for line in ran.stderr.splitlines() if re.match(r"(?!Traceback)\S|\s*\|\s*\S", line)]
+        cause = listing([re.sub(r"^(Stderr:)?\s*\|\s*", "", line) for line in lines[-4:]])
         raise UpdateError(
             2,
-            f"Copier could not do `{arguments[0]}` with {answer('_src_path')}:\n{listing(causes[-4:])}\n"
+            f"Copier could not do `{arguments[0]}` with {answer('_src_path')}:\n{cause}\n"
             + (UNDO if changes() else "Nothing was changed. Is the template reachable, and the release there?"),
         )
     return ran.stdout
