@@ -1,0 +1,62 @@
+"""`make reserved-names`: the names that a service cannot have, because its project would collide with what it uses."""
+
+import keyword
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import copier
+import mypy
+import yaml
+from uv import find_uv_bin
+
+ROOT = Path(__file__).parents[1]
+FILE = ROOT / "reserved-names.yml"
+HEADER = """\
+# Keywords of Python, its standard modules and every package that a service installs. Written by `make reserved-names`.
+# Names are only ever added: an update would replace the name of a service that carries a newly reserved one.
+"""
+
+
+def python_names() -> set[str]:
+    # Typeshed knows the modules of every version of Python, not only of this one.
+    typeshed = Path(mypy.__file__).parent / "typeshed/stdlib/VERSIONS"
+    return {*keyword.kwlist, *sys.stdlib_module_names, *re.findall(r"^\w+", typeshed.read_text(), re.MULTILINE)}
+
+
+def package_names(template: Path = ROOT) -> set[str]:
+    with tempfile.TemporaryDirectory() as service:
+        # The oldest Python needs the most packages.
+        answers = {"python_version": "3.12"}
+        copier.run_copy(str(template), service, data=answers, vcs_ref="HEAD", defaults=True, quiet=True)
+        options = "--universal --python-version 3.12 --all-extras --group dev --no-annotate --no-header --quiet"
+        locked = subprocess.run(
+            [find_uv_bin(), "pip", "compile", *options.split(), "pyproject.toml"],
+            cwd=service,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+    return set(re.findall(r"^[\w-]+", locked, re.MULTILINE))
+
+
+def possible(names: set[str]) -> set[str]:
+    """The names in the spelling of the question, without those that it refuses anyway."""
+    spelled = {name.lower().replace("_", "-") for name in names}
+    return {name for name in spelled if re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) and len(name) <= 24}
+
+
+def read() -> set[str]:
+    return set(yaml.safe_load(FILE.read_text())["reserved_names"]["default"])
+
+
+def main() -> None:
+    names = sorted(read() | possible(python_names() | package_names()))
+    question = {"reserved_names": {"type": "yaml", "when": False, "default": names}}
+    FILE.write_text(HEADER + yaml.safe_dump(question, default_flow_style=None, sort_keys=False, width=120))
+
+
+if __name__ == "__main__":
+    main()
