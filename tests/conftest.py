@@ -1,0 +1,64 @@
+"""What every test stands on: nothing of this machine's configuration, and the working tree as a committed template."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Protocol
+
+import plumbum
+import pytest
+
+from tests import services
+
+ROOT = Path(__file__).parents[1]
+
+os.environ.update(
+    GIT_CONFIG_GLOBAL=os.devnull,
+    GIT_AUTHOR_NAME="Test",
+    GIT_AUTHOR_EMAIL="test@example.com",
+    GIT_COMMITTER_NAME="Test",
+    GIT_COMMITTER_EMAIL="test@example.com",
+    COPIER_SETTINGS_PATH="/nowhere",
+    UV_PYTHON_DOWNLOADS="never",
+)
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of the `make test` that runs this
+    os.environ.pop(name, None)
+plumbum.local.env.update(os.environ)  # Copier runs git through plumbum, which keeps the environment it found first
+
+
+class Render(Protocol):
+    def __call__(self, **answers: str) -> Path: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    # Copier's cache has no lock, and every worker of xdist is a session.
+    os.environ["COPIER_CACHE_DIR"] = plumbum.local.env["COPIER_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working tree, committed: what is tested is what is here now. Never change it: `edited` is for that."""
+    copy = tmp_path_factory.mktemp("template")
+    for name in services.git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
+        if name and (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    services.commit(copy, "The working tree")
+    return copy
+
+
+@pytest.fixture
+def edited(template: Path, tmp_path: Path) -> Path:
+    """A copy of the template to change."""
+    return shutil.copytree(template, tmp_path / "template")
+
+
+@pytest.fixture
+def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Render:
+    """Write a service in a new folder."""
+
+    def write(**answers: str) -> Path:
+        return services.write(template, tmp_path_factory.mktemp("service") / "my-service", answers)
+
+    return write
