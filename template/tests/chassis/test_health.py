@@ -1,11 +1,16 @@
-"""Liveness touches nothing; readiness asks the database."""
+"""Liveness touches nothing; readiness says what is missing; a process that cannot work does not start."""
 
 from http import HTTPStatus
 
-from httpx2 import ASGITransport, AsyncClient
+import pytest
+from fastapi import FastAPI
+from httpx2 import AsyncClient
+from sqlalchemy import event
 
-from app.main import build
 from app.settings import Settings
+from tests.chassis.process import serving
+
+pytestmark = pytest.mark.row("run.health")
 
 
 async def test_ready_with_a_database(client: AsyncClient) -> None:
@@ -13,13 +18,27 @@ async def test_ready_with_a_database(client: AsyncClient) -> None:
     assert (await client.get("/health/ready")).json() == {"status": "ready"}
 
 
+async def test_liveness_touches_nothing(client: AsyncClient, app: FastAPI) -> None:
+    touched: list[object] = []
+    event.listen(app.state.engine.sync_engine, "checkout", lambda *about: touched.append(about))
+    await client.get("/health/live")
+    assert not touched
+    await client.get("/health/ready")
+    assert touched
+
+
 async def test_alive_but_not_ready_without(settings_without_database: Settings) -> None:
-    application = build(settings_without_database)
-    async with (
-        application.router.lifespan_context(application),
-        AsyncClient(transport=ASGITransport(application), base_url="http://localhost") as client,
-    ):
+    async with serving(settings_without_database) as client:
         assert (await client.get("/health/live")).status_code == HTTPStatus.OK
         answer = await client.get("/health/ready")
         assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
         assert answer.json()["code"] == "not_ready"
+        assert "database" in answer.json()["detail"]
+
+
+async def test_alive_but_not_ready_when_told_to_stop(client: AsyncClient, app: FastAPI) -> None:
+    app.state.draining = True
+    assert (await client.get("/health/live")).status_code == HTTPStatus.OK
+    answer = await client.get("/health/ready")
+    assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert answer.json()["code"] == "draining"

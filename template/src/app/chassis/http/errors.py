@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import structlog
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,6 +19,8 @@ from app.chassis.http.request_id import request_id
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 20
+"""How many wrong values an answer names: a request with a million of them must not earn a million lines."""
 
 
 class InvalidField(BaseModel):
@@ -47,11 +50,12 @@ class ProblemDocument(BaseModel):
 class Problem(Exception):  # noqa: N818 (the term of RFC 9457)
     """Raise it anywhere below a route to answer with this failure. `detail` reaches the client."""
 
-    def __init__(self, status: HTTPStatus, code: str, detail: str) -> None:
+    def __init__(self, status: HTTPStatus, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
+        self.headers = headers
 
 
 class NotFoundProblem(Problem):
@@ -61,11 +65,13 @@ class NotFoundProblem(Problem):
         super().__init__(HTTPStatus.NOT_FOUND, f"{thing}_not_found", f"There is no such {thing}.")
 
 
-_CONTENT = {MEDIA_TYPE: {"schema": ProblemDocument.model_json_schema()}}
-responses: dict[int | str, dict[str, Any]] = {
-    422: {"description": "The request does not make sense", "content": _CONTENT},
-    "default": {"description": "Any other failure", "content": _CONTENT},
-}
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what a route says of failures of its own: `@router.post("", responses=errors.responses(409))`.
+
+    Those that every route can have are added for it (`app.chassis.http.openapi`).
+    """
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
 def render(
@@ -90,46 +96,79 @@ def render(
 
 
 async def _on_problem(_: Request, problem: Problem) -> Response:
-    return render(problem.status, problem.code, problem.detail)
+    return render(problem.status, problem.code, problem.detail, headers=problem.headers)
 
 
-async def _on_http_exception(_: Request, error: HTTPException) -> Response:
+async def _on_http_exception(request: Request, error: HTTPException) -> Response:
     """Answer for what the framework refuses: no such route, wrong method, unreadable body."""
-    status = HTTPStatus(error.status_code)
-    code = _CODES.get(status, f"http_{status.value}")
-    return render(status, code, status.description or status.phrase, headers=error.headers)
+    if error.status_code == HTTPStatus.BAD_REQUEST and isinstance(error.__cause__, ValueError | RecursionError):
+        return _malformed_json()
+    headers = error.headers
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed(request)):
+        headers = {"Allow": ", ".join(allowed)}
+    return refuse(HTTPStatus(error.status_code), headers=headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return all methods of a path (RFC 9110, 15.5.6). The framework names those of one of its routes."""
+    path = getattr(request.scope.get("route"), "path", None)
+    routes = [each for each in iter_route_contexts(request.app.routes) if each.path == path]
+    return sorted({method for route in routes for method in route.methods or ()})
 
 
 async def _on_invalid_request(_: Request, error: RequestValidationError) -> Response:
     """Say what is wrong with each field, without repeating the value: it may be a secret."""
     problems = error.errors()
     if any(each["type"] == "json_invalid" for each in problems):
-        return render(HTTPStatus.BAD_REQUEST, "malformed_json", "The body is not valid JSON.")
+        return _malformed_json()
+    # The framework hands on the bytes of a body that does not call itself JSON.
+    if isinstance(error.body, bytes) and any(each["loc"][0] == "body" for each in problems):
+        return refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, headers={"Accept": "application/json"})
     fields = [
         InvalidField(
             location=str(each["loc"][0]),
-            pointer="".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in each["loc"][1:]),
+            pointer="".join(f"/{_name(part)}" for part in each["loc"][1:]),
             detail=each["msg"],
         )
-        for each in problems
+        for each in problems[:MAX_ERRORS]
     ]
-    return render(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", "Some values are missing or wrong.", errors=fields
-    )
+    return refuse(HTTPStatus.UNPROCESSABLE_ENTITY, errors=fields)
+
+
+def _malformed_json() -> Response:
+    detail = "The body is not valid JSON in UTF-8, or too deeply nested."
+    return render(HTTPStatus.BAD_REQUEST, "malformed_json", detail)
+
+
+def _name(part: str | int) -> str:
+    """Return a member's name as a step of a JSON pointer. Unknown members are named by whoever sent them."""
+    return str(part)[:100].replace("~", "~0").replace("/", "~1")
+
+
+def refuse(
+    status: HTTPStatus, *, errors: Sequence[InvalidField] | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return the failure with the code and the words that this status has when nothing more is known."""
+    code, detail = _KNOWN.get(status, (f"http_{status.value}", status.description or status.phrase))
+    return render(status, code, detail, errors=errors, headers=headers)
 
 
 # Written out, because the names in http.HTTPStatus change between versions of Python, and these may not.
-_CODES = {
-    400: "bad_request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-    413: "content_too_large",
-    415: "unsupported_media_type",
-    422: "invalid_request",
-    429: "too_many_requests",
-    503: "unavailable",
+_KNOWN: dict[int, tuple[str, str]] = {
+    400: ("bad_request", "The request is not understood."),
+    401: ("unauthorized", "Say who you are: credentials are missing or not valid."),
+    403: ("forbidden", "You may not do this."),
+    404: ("not_found", "There is nothing here."),
+    405: ("method_not_allowed", "This does not take that method."),
+    408: ("request_timeout", "The request did not arrive in time."),
+    409: ("conflict", "The request contradicts what is there."),
+    413: ("content_too_large", "The body is larger than is accepted."),
+    415: ("unsupported_media_type", "The body's Content-Type is not one that is understood."),
+    422: ("invalid_request", "Some values are missing or wrong."),
+    429: ("too_many_requests", "Too many requests in too short a time. Wait before the next one."),
+    431: ("headers_too_large", "The request line and headers are larger than is accepted."),
+    500: ("internal_error", "Something went wrong on our side."),
+    503: ("unavailable", "The service cannot answer right now. Try again later."),
 }
 
 handlers: dict[int | type[Exception], Callable[[Request, Any], Any]] = {
@@ -163,5 +202,4 @@ class Boundary:
             log.exception("request failed")
             if started:  # Half an answer is out: only a broken connection can still tell the client.
                 raise
-            response = render(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side.")
-            await response(scope, receive, send)
+            await refuse(HTTPStatus.INTERNAL_SERVER_ERROR)(scope, receive, send)

@@ -1,7 +1,7 @@
 """Lists in pages with a stable cursor: a row that arrives while somebody leafs through moves nothing."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, NamedTuple, Self
 from uuid import UUID
@@ -38,12 +38,13 @@ class Cursor(NamedTuple):
         """Read what `encode` wrote. Raises a 422 problem for anything else."""
         try:
             created_at, id_ = orjson.loads(urlsafe_b64decode(encoded))
-            cursor = cls(datetime.fromisoformat(created_at), UUID(id_))
-        except (ValueError, TypeError, AttributeError) as error:
+            time = datetime.fromisoformat(created_at)
+            if time.tzinfo is None:
+                raise _invalid()
+            # To UTC here: at the ends of the calendar it fails, and would do so in the database otherwise.
+            return cls(time.astimezone(UTC), UUID(id_))
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
             raise _invalid() from error
-        if cursor.created_at.tzinfo is None:
-            raise _invalid()
-        return cursor
 
 
 def _invalid() -> Problem:

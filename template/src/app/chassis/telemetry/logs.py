@@ -34,7 +34,9 @@ def configure(settings: ChassisSettings) -> None:
         shared += [add_about, structlog.processors.format_exc_info]
         render: Processor = structlog.processors.JSONRenderer(serializer=_dumps)
     else:
-        render = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+        # Where rich happens to be installed, its own prints every local variable, secrets too, and takes seconds.
+        traceback = structlog.dev.plain_traceback
+        render = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=traceback)
 
     structlog.configure(
         processors=[*shared, render],
