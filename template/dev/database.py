@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from dev import environment, postgres
@@ -65,14 +66,24 @@ def development() -> Iterator[None]:
         yield
 
 
-def revise(message: str) -> Path:
-    """Write a revision: what is different between the models and the revisions so far, found on an empty server."""
+def revise(message: str) -> list[Path]:
+    """Write what is different between the models and the revisions so far, found on an empty server.
+
+    That is one revision, or two where tables that exist get indexes as well.
+    """
+    config = alembic()
+    owned = environment.PROJECT / "migrations" / "versions"
+    heads = [each for each in ScriptDirectory.from_config(config).get_revisions("heads") if each]
+    ours = [each.revision for each in heads if Path(each.path).parent == owned]
+    if len(ours) > 1:
+        raise CommandError(f"Two revisions follow the same one. Join them first: alembic merge {' '.join(ours)}")
     with postgres.temporary() as server, address(create(server, NAME)):
-        command.upgrade(alembic(), "heads")
-        script = command.revision(alembic(), message, autogenerate=True)
-    if script is None or isinstance(script, list):
-        raise CommandError("Alembic wrote no revision.")
-    return Path(script.path).relative_to(environment.PROJECT)
+        command.upgrade(config, "heads")
+        # The chassis's tables have branches of their own, in migrations/chassis: this one follows the service's.
+        head = ours[0] if ours else "base"
+        written = command.revision(config, message, autogenerate=True, head=head, version_path=owned)
+    scripts = written if isinstance(written, list) else [written]
+    return [Path(script.path).relative_to(environment.PROJECT) for script in scripts if script]
 
 
 def main() -> None:
@@ -88,8 +99,8 @@ def main() -> None:
             with development():
                 print("The database is at the newest revision.")
         else:
-            path = revise(arguments.message)
-            print(f"Wrote {path}. Read it, complete both directions, and run make test.")
+            paths = " and ".join(str(path) for path in revise(arguments.message))
+            print(f"Wrote {paths}. Read it, complete both directions, and run make check: docs/migrations.md.")
     except (postgres.PostgresError, CommandError, OSError) as error:
         sys.exit(str(error))
 

@@ -12,7 +12,12 @@ import app
 
 
 class Model(DeclarativeBase):
-    """A table. Times are stored with their zone, and constraints have names that a migration can rely on."""
+    """A table. Times are stored with their zone, and constraints have names that a migration can rely on.
+
+    Columns that a list is filtered or ordered by say so, and are then known to be indexed:
+    `mapped_column(info={"filterable": True})`. Columns that are in the database still, and not used any more, until a
+    later release drops them: `__table_args__ = {"info": {"retired": ["colour"]}}`.
+    """
 
     metadata = MetaData(
         naming_convention={
@@ -24,6 +29,11 @@ class Model(DeclarativeBase):
         }
     )
     type_annotation_map: ClassVar = {datetime: DateTime(timezone=True)}
+
+
+def retired() -> set[tuple[str, str]]:
+    """Return table and name of columns that no model has and the database may have."""
+    return {(table.name, name) for table in metadata().tables.values() for name in table.info.get("retired", ())}
 
 
 def metadata() -> MetaData:
