@@ -12,12 +12,11 @@ depends_on: str | Sequence[str] | None = None
 
 
 def upgrade() -> None:
-    """Go forward. The release before this one keeps running against the result: add now, remove in a later release."""
-    # A lock that is not had at once would queue every other query behind it: give up, and try again later.
-    op.execute("SET LOCAL lock_timeout = '2s'")
+    """Go forward. The release before this one keeps running against the result: docs/migrations.md."""
     op.create_table(
         "orders",
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("owner", sa.String(length=255), nullable=False),
         sa.Column("reference", sa.String(length=200), nullable=False),
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column(
@@ -26,9 +25,10 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
     )
-    op.create_index("ix_orders_created_at_id", "orders", ["created_at", "id"], unique=False)
+    op.create_index("ix_orders_owner_created_at_id", "orders", ["owner", "created_at", "id"], unique=False)
     op.create_table(
         "order_lines",
         sa.Column("order_id", sa.Uuid(), nullable=False),
@@ -45,7 +45,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Go back, losing nothing that the schema before could hold."""
-    op.execute("SET LOCAL lock_timeout = '2s'")
     op.drop_table("order_lines")
-    op.drop_index("ix_orders_created_at_id", table_name="orders")
+    op.drop_index("ix_orders_owner_created_at_id", table_name="orders")
     op.drop_table("orders")
