@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help service test test-all lint reserved-names requirements
+.PHONY: help service test test-all bench lint reserved-names requirements
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ test: .venv/ready ## Run the tests, in a few minutes (some of them: .venv/bin/py
 
 test-all: test ## Run the slow tests too
 	@$(BIN)/pytest -m slow
+
+bench: .venv/ready ## Measure what hardening costs against the bare framework (and of each layer: make bench ARGS=--layers)
+	@$(BIN)/python -m bench $(ARGS)
 
 lint: .venv/ready ## Check the format, style and types of the template's own Python
 	@$(BIN)/ruff format --check
