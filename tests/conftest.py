@@ -27,7 +27,7 @@ plumbum.local.env.update(os.environ)  # Copier runs git through plumbum, which k
 
 
 class Render(Protocol):
-    def __call__(self, **answers: str) -> Path: ...
+    def __call__(self, **answers: str | list[str]) -> Path: ...
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,7 +58,7 @@ def edited(template: Path, tmp_path: Path) -> Path:
 def render(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Render:
     """Write a service in a new folder."""
 
-    def write(**answers: str) -> Path:
+    def write(**answers: str | list[str]) -> Path:
         return services.write(template, tmp_path_factory.mktemp("service") / "my-service", answers)
 
     return write

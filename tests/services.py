@@ -7,14 +7,16 @@ from typing import Any
 
 import copier
 
+Answers = Mapping[str, str | list[str]]
 
-def write(template: Path, service: Path, answers: Mapping[str, object] | None = None) -> Path:
+
+def write(template: Path, service: Path, answers: Answers | None = None) -> Path:
     """As its owner would: defaults for what is not answered, and no trust."""
     copier.run_copy(str(template), service, data=dict(answers or {}), defaults=True, quiet=True, vcs_ref="HEAD")
     return service
 
 
-def ask(template: Path, answers: Mapping[str, object] | None = None, folder: str = "/nowhere/my-service") -> Any:
+def ask(template: Path, answers: Answers | None = None, folder: str = "/nowhere/my-service") -> Any:
     """Answer the questions and write nothing. Returns Copier's worker, which knows both."""
     return copier.run_copy(
         str(template),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import copier
 import mypy
@@ -27,19 +28,22 @@ def python_names() -> set[str]:
 
 
 def package_names(template: Path = ROOT) -> set[str]:
+    """Those of every feature, on the oldest Python, which needs the most."""
+    every: dict[str, Any] = {"features": ["cache"], "python_version": "3.12"}
+    return {
+        name
+        for authentication in ("oidc", "api-keys")
+        for name in locked(template, every | {"authentication": authentication})
+    }
+
+
+def locked(template: Path, answers: dict[str, Any]) -> list[str]:
     with tempfile.TemporaryDirectory() as service:
-        # The oldest Python needs the most packages.
-        answers = {"python_version": "3.12"}
         copier.run_copy(str(template), service, data=answers, vcs_ref="HEAD", defaults=True, quiet=True)
         options = "--universal --python-version 3.12 --all-extras --group dev --no-annotate --no-header --quiet"
-        locked = subprocess.run(
-            [find_uv_bin(), "pip", "compile", *options.split(), "pyproject.toml"],
-            cwd=service,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-    return set(re.findall(r"^[\w-]+", locked, re.MULTILINE))
+        command = [find_uv_bin(), "pip", "compile", *options.split(), "pyproject.toml"]
+        requirements = subprocess.run(command, cwd=service, check=True, capture_output=True, text=True).stdout
+    return re.findall(r"^[\w-]+", requirements, re.MULTILINE)
 
 
 def possible(names: set[str]) -> set[str]:

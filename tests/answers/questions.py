@@ -21,14 +21,20 @@ BAD: dict[str, list[str]] = {
         ".a@example.com", "a..b@example.com", "x" * 250 + "@example.com",
     ],
     "repository_owner": ["", " ", "my org", "acmé", "-acme", "acme-", "a--b", "acme/core", "acme\n", "x" * 40, "a'b"],
+    "authentication": ["", "OIDC", "basic", "oidc\n"],
+    "features": ["[redis]", "[cache, redis]"],
+    "compliance_level": ["", "gdpr", "Regulated"],
     "python_version": ["", "3", "3.11", "3.13.1", "2.7", "three", "3.13\n", "latest"],
 }
-GOOD = {
+GOOD: dict[str, str | list[str]] = {
     "name": "order-intake",
     "description": "Takes orders.",
     "owner_team": "payments-core",
     "on_call_email": "first.last+orders@mail.example.co.uk",
     "repository_owner": "Acme-Inc",
+    "authentication": "api-keys",
+    "features": ["cache"],
+    "compliance_level": "personal-data",
     "python_version": "3.12",
 }
 ODD_DESCRIPTIONS = [

@@ -9,7 +9,10 @@ import yaml
 
 from tests.answers.questions import BAD, GOOD
 
-ENTER, CLEAR_LINE, REDRAW, UP = "\r", "\x01\x0b", "\x0c", "\x1b[A"
+ENTER, CLEAR_LINE, REDRAW, UP, DOWN, SPACE = "\r", "\x01\x0b", "\x0c", "\x1b[A", "\x1b[B", " "
+
+# Lists to choose from, where nothing is typed: how to get from the default to the good answer.
+CHOICES = {"authentication": DOWN, "features": SPACE, "compliance_level": DOWN, "python_version": UP}
 
 
 def test_a_person_is_asked_again_until_the_answer_is_good(template: Path, tmp_path: Path) -> None:
@@ -18,14 +21,14 @@ def test_a_person_is_asked_again_until_the_answer_is_good(template: Path, tmp_pa
     # One line is wide enough for the longest refusal.
     terminal = pexpect.spawn(sys.executable, command, dimensions=(40, 700), encoding="utf-8", timeout=30)
     for question, good in GOOD.items():
-        if question == "python_version":  # a list to choose from: nothing to type
+        if question in CHOICES:
+            terminal.send(CHOICES[question] + ENTER)
             continue
         # An answer that was taken would leave the next one to another question, and nothing below would fit.
         for answer in filter(str.isprintable, BAD[question]):
             terminal.send(CLEAR_LINE + answer + ENTER + REDRAW)
             terminal.expect(f"{re.escape(answer)}.*'{question}': .*for example ")
-        terminal.send(CLEAR_LINE + good + ENTER)
-    terminal.send(UP + ENTER)
+        terminal.send(f"{CLEAR_LINE}{good}{ENTER}")
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert terminal.exitstatus == 0

@@ -27,6 +27,7 @@ TEMPLATE_COMMANDS = {
 SERVICE_COMMANDS = {
     "make check": (GATE, '"make", "check"'),
     "make dev": (DEV, "test_the_readmes_walk"),
+    "TOKEN=$(make token)": (DEV, "first_request"),
     "curl": (DEV, "first_request"),
     'make migration NAME="add a delivery date"': (DEV, "NAME=add a delivery date"),
     "make template-update": ("tests/update/test_template_update.py", "template-update"),

@@ -42,9 +42,12 @@ class Dev:
     process: subprocess.Popen[bytes]
     url: str
     mark: str
+    token: str
 
     def request(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=10) as response:  # noqa: S310
+        headers = {"Authorization": f"Bearer {self.token}"}
+        request = urllib.request.Request(self.url + path, headers=headers)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
             return json.load(response)
 
     def is_ready(self) -> bool:
@@ -79,12 +82,13 @@ def dev(machine: Machine, service: Path) -> Iterator[Dev]:
             ["make", "dev", f"PORT={port}"], cwd=service, env=machine.environment | {"STARTED_BY": mark},
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-        server = Dev(process, f"http://127.0.0.1:{port}", mark)
+        server = Dev(process, f"http://127.0.0.1:{port}", mark, token="")
         try:
             wait_until(lambda: server.is_ready() or process.poll() is not None, 120)
             log.seek(0)
             assert process.poll() is None, log.read()
             assert f"http://127.0.0.1:{port}/docs" in log.read()
+            server.token = machine.done(service, "make", "--silent", "token").strip()
             yield server
         finally:
             for left in running(mark):
@@ -102,7 +106,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
 def first_request(service: Path) -> str:
     """The README's own command."""
     blocks: list[str] = re.findall(r"```sh\n(.*?)```", (service / "README.md").read_text(), re.DOTALL)
-    (command,) = [block for block in blocks if block.startswith("curl")]
+    (command,) = [block for block in blocks if "curl" in block]
     return command
 
 

@@ -9,7 +9,7 @@ from jinja2 import UndefinedError
 from tests import services
 from tests.render import checks
 
-MAIN, README, CONFIGURATION = "src/app/main.py", "README.md.jinja", "pyproject.toml.jinja"
+MAIN, README, CONFIGURATION = "src/app/main.py.jinja", "README.md.jinja", "pyproject.toml.jinja"
 
 BREAKS: list[tuple[str, str, Callable[[Path], list[str]]]] = [
     (MAIN, "def broken(:\n", checks.parses),

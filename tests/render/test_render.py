@@ -9,8 +9,9 @@ import yaml
 from tests import services
 from tests.answers.questions import GOOD
 from tests.render import checks
+from tests.services import Answers
 
-PROFILES: dict[str, dict[str, str]] = {
+PROFILES: dict[str, Answers] = {
     "defaults": {},
     "shortest": {
         "name": "a",
@@ -18,6 +19,7 @@ PROFILES: dict[str, dict[str, str]] = {
         "owner_team": "a",
         "on_call_email": "a@b.co",
         "repository_owner": "a",
+        "authentication": "none",
         "python_version": "3.12",
     },
     "longest": {
@@ -26,6 +28,9 @@ PROFILES: dict[str, dict[str, str]] = {
         "owner_team": "t" * 39,
         "on_call_email": "e" * 64 + "@" + "d" * 63 + ".example.com",
         "repository_owner": "r" * 39,
+        "authentication": "api-keys",
+        "features": ["cache"],
+        "compliance_level": "regulated",
         "python_version": "3.14",
     },
 }

@@ -59,7 +59,7 @@ def second_release(template: Path) -> None:
     replace(service / "pyproject.toml.jinja", '    "asyncpg', '    "annotated-types>=0.7",\n    "asyncpg')
     replace(service / "README.md.jinja", "## Every day\n", "## Every single day\n")
     # yours: a release that touches these must not reach a service
-    replace(service / ORDERS, '"""Place an order."""', '"""Accept an order."""')
+    replace(service / f"{ORDERS}.jinja", '"""Place an order."""', '"""Accept an order."""')
     append(service / "src/app/orders/novelty.py", '"""What only new services get."""\n')
     # abandoned, as docs/releasing.md says
     (service / ABANDONED).unlink()

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import copier
 import pytest
+import yaml
 
 from tests import releases
-from tests.services import commit, git
+from tests.gate.machine import new_machine
+from tests.services import Answers, commit, git
 from tests.update import updating
 from tests.update.kept import kept, owned, paths, vanished
 
@@ -29,9 +31,15 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return template
 
 
-def copy(template: Path, service: Path, version: str) -> Path:
-    copier.run_copy(str(template), service, vcs_ref=version, defaults=True, quiet=True)
+def copy(template: Path, service: Path, version: str, answers: Answers | None = None) -> Path:
+    copier.run_copy(str(template), service, dict(answers or {}), vcs_ref=version, defaults=True, quiet=True)
     return service
+
+
+def answers(service: Path) -> Answers:
+    """What was asked since the release is answered for a service that exists as it has been so far."""
+    remembered = yaml.safe_load((service / ".copier-answers.yml").read_text())
+    return {name: answer for name, answer in remembered.items() if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("version", RELEASES)
@@ -40,7 +48,8 @@ def test_an_untouched_service_becomes_a_fresh_one(history: Path, tmp_path: Path,
     commit(service, "Start")
     before = updating.tree(service)
     updating.update(service)
-    after, fresh = updating.tree(service), updating.tree(copy(history, tmp_path / "new" / "service", NOW))
+    new = copy(history, tmp_path / "new" / "service", NOW, answers(service))
+    after, fresh = updating.tree(service), updating.tree(new)
     theirs = owned({*before, *after, *fresh}, kept((history / "copier.yml").read_text()))
     assert updating.difference(after, fresh) <= theirs
     assert not updating.difference(after, before) & theirs
@@ -57,6 +66,16 @@ def test_edits_survive(history: Path, tmp_path: Path, version: str) -> None:
     assert not [path for path in EDITED if EDIT not in (service / path).read_text()]
     # The end of a file may well change on both sides; then it must show, and nowhere else.
     assert set(updating.unmerged(service)) <= set(EDITED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", RELEASES)
+def test_the_check_is_green_afterwards(history: Path, tmp_path: Path, version: str) -> None:
+    """The owner's files are those of the release, everything else is new: they still fit together."""
+    service = copy(history, tmp_path / "service", version)
+    commit(service, "Start")
+    updating.update(service)
+    new_machine(tmp_path / "home", uv=True).done(service, "make", "check")
 
 
 @pytest.mark.parametrize("version", RELEASES)
