@@ -8,7 +8,7 @@ from pathlib import Path
 HEALTH = "src/app/chassis/http/health.py"
 ORDERS = "src/app/orders/service.py"
 ALARMS = "docs/alarms.yml"
-DELETED = ".dockerignore"
+DELETED = "AGENTS.md"
 ABANDONED = "docs/abandoned.md"
 NEW = "src/app/chassis/http/novelty.py"
 
@@ -54,7 +54,7 @@ def second_release(template: Path) -> None:
     replace(service / HEALTH, "TIMEOUT_SECONDS = 2", "TIMEOUT_SECONDS = 3")
     replace(service / ALARMS, "alarm-00:", alarm("alarm-new") + "alarm-00:")
     append(service / NEW, '"""What the second release brings."""\n')
-    append(service / DELETED, "**/*.orig\n")
+    append(service / DELETED, "- Mind the anchor.\n")
     # shared
     replace(service / "pyproject.toml.jinja", '    "asyncpg', '    "annotated-types>=0.7",\n    "asyncpg')
     replace(service / "README.md.jinja", "## Every day\n", "## Every single day\n")
