@@ -30,7 +30,7 @@ SERVICE_COMMANDS = {
     "TOKEN=$(make token)": (DEV, "first_request"),
     "curl": (DEV, "first_request"),
     'make migration NAME="add a delivery date"': (DEV, "NAME=add a delivery date"),
-    "make template-update": ("tests/update/test_template_update.py", "template-update"),
+    "make template-update": ("tests/update/test_template_update.py", '*(target or ["template-update"])'),
     "docker build --tag my-service .": None,
 }
 
