@@ -1,10 +1,16 @@
 """The running service keeps what its OpenAPI document promises, whatever schemathesis thinks of sending."""
 
 import asyncio
+import json
+import re
 import subprocess
 import sys
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from tests.chassis.process import running
@@ -32,6 +38,7 @@ def explore(database_url: str, headers: dict[str, str], directory: Path) -> None
                     f"{service.url}/openapi.json",
                     *("--phases", "examples,coverage,fuzzing,stateful", "--exclude-checks", LENIENT),
                     *("--max-examples", "10", "--generation-deterministic", "--no-color"),
+                    *("--report-har-path", "answers.har"),
                     *(part for name, value in each.items() for part in ("--header", f"{name}: {value}")),
                 ],
                 cwd=directory,
@@ -40,3 +47,32 @@ def explore(database_url: str, headers: dict[str, str], directory: Path) -> None
                 check=False,
             )
             assert explored.returncode == 0, explored.stdout + explored.stderr + service.log.read_text()
+            if each or not headers:
+                document = httpx2.get(f"{service.url}/openapi.json").json()
+                for operation, statuses in answers(document, directory / "answers.har").items():
+                    assert_of_use(operation, statuses)
+
+
+def answers(document: dict[str, Any], recorded: Path) -> dict[str, set[int]]:
+    """Return with which statuses each operation of the document has answered."""
+    statuses: dict[str, set[int]] = {
+        f"{method.upper()} {path}": set() for path, methods in document["paths"].items() for method in methods
+    }
+    # A path that is written out comes before one that it also fits: /orders/mine, /orders/{order_id}.
+    paths = [
+        (path, re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)))
+        for path in sorted(document["paths"], key=lambda path: path.count("{"))
+    ]
+    for entry in json.loads(recorded.read_text())["log"]["entries"]:
+        asked = urlsplit(entry["request"]["url"]).path
+        found = next((path for path, pattern in paths if pattern.fullmatch(asked)), "")
+        statuses.get(f"{entry['request']['method']} {found}", set()).add(entry["response"]["status"])
+    return statuses
+
+
+def assert_of_use(operation: str, statuses: set[int]) -> None:
+    """The run got behind the doors. Who is refused everywhere, or never understood, finds no fault either."""
+    refusals = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
+    assert statuses - refusals, f"{operation} let nobody in: {statuses}"
+    if "{" not in operation:  # ids would have to exist
+        assert any(status < HTTPStatus.MULTIPLE_CHOICES for status in statuses), f"{operation} never worked: {statuses}"

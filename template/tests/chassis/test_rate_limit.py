@@ -113,8 +113,9 @@ async def test_health_checks_are_free(client: AsyncClient) -> None:
 
 
 @pytest.fixture
-async def replicas(strict: Settings) -> AsyncIterator[list[AsyncClient]]:
-    """Clients of two processes' worth of the service on one database."""
+async def replicas(strict: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[AsyncClient]]:
+    """Clients of two processes' worth of the service on one database, which is given time on a slow machine."""
+    monkeypatch.setattr(limiter, "STORE_TIMEOUT_SECONDS", 20)
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(serving(strict)) for _ in range(2)]
 

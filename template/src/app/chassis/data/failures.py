@@ -39,8 +39,6 @@ class DatabaseUnavailableError(SQLAlchemyError):
 
 def classify(context: ExceptionContext) -> DatabaseUnavailableError | None:
     """Tell what may work later from what is a defect. An engine calls it for each error (event `handle_error`)."""
-    if context.is_pre_ping:  # the pool connects again by itself
-        return None
     error = context.original_exception
     state = getattr(error, "sqlstate", None) or ""
     if context.is_disconnect or state.startswith(_TRANSIENT):

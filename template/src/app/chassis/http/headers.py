@@ -1,6 +1,6 @@
 """Headers that make browsers careful, on every answer (OWASP HTTP Headers Cheat Sheet)."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +15,8 @@ SECURITY = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 ]
+
+_NAMES = frozenset(name for name, _ in SECURITY)
 
 # What Swagger needs: its files come from a CDN, and its page starts them with an inline script.
 DOCS = (
@@ -43,10 +45,14 @@ class SecurityHeaders:
             return
         ours = self.by_path.get(scope["path"], SECURITY)
 
-        async def answer(message: Message) -> None:
+        def answer(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                given = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(each for each in ours if each[0] not in given)]
-            await send(message)
+                given = message["headers"]
+                missing = ours
+                if not _NAMES.isdisjoint([name for name, _ in given]):
+                    names = {name for name, _ in given}
+                    missing = [each for each in ours if each[0] not in names]
+                message["headers"] = [*given, *missing]
+            return send(message)
 
         await self.app(scope, receive, answer)

@@ -1,6 +1,7 @@
 """No request may be larger, or take longer, than the settings say."""
 
 import asyncio
+from collections.abc import Awaitable
 from http import HTTPStatus
 
 import structlog
@@ -49,10 +50,10 @@ class Limits:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers=CLOSE)
             return message
 
-        async def watched(message: Message) -> None:
+        def watched(message: Message) -> Awaitable[None]:
             nonlocal started
             started = True
-            await send(message)
+            return send(message)
 
         try:
             async with asyncio.timeout(self.timeout_seconds) as limit:

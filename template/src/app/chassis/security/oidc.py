@@ -4,7 +4,8 @@ The issuer's keys are found by discovery (OpenID Connect Discovery 1.0), kept, a
 when they are a few minutes old, at once when a token names a key that we do not know, and never more often than
 every few seconds, whatever the tokens say. While the issuer does not answer, the keys that we have go on being good.
 
-Tokens are checked as RFC 8725 and RFC 9068 ask for. Permissions are the words of the claim `scope`.
+Tokens are checked as RFC 8725 and RFC 9068 ask for. Permissions are the words of the claim `scope`. A token that was
+found good is remembered, and good for as long as it has not expired and its issuer has the key.
 """
 
 import asyncio
@@ -15,8 +16,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from hashlib import sha256
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx2
@@ -26,6 +28,7 @@ from joserfc import jws
 from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 from joserfc.jwt import JWTClaimsRegistry
+from opentelemetry.trace import SpanKind
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -33,6 +36,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.chassis.http.errors import Problem
 from app.chassis.security.bearer import Refused, Verifier
 from app.chassis.security.caller import Caller
+from app.chassis.telemetry import traces
 
 log = structlog.get_logger()
 
@@ -46,6 +50,8 @@ STALE_SECONDS = 24 * 3600
 PAUSE_SECONDS = 10
 """The least time between two questions to the issuer."""
 TIMEOUT_SECONDS = 3
+MAX_REMEMBERED = 10_000
+"""How many tokens are remembered, at some hundred bytes each."""
 
 _SUBJECT = re.compile(r"[\x20-\x7e]{1,255}")  # OpenID Connect Core, section 2
 
@@ -156,8 +162,9 @@ class KeySource:
         return keys
 
     async def _get(self, url: str) -> Any:
-        answer = await self._client.get(url)
-        answer.raise_for_status()
+        with traces.span("GET issuer", SpanKind.CLIENT):
+            answer = await self._client.get(url, headers=traces.inject())
+            answer.raise_for_status()
         return answer.json()
 
 
@@ -170,6 +177,15 @@ def _usable(published: Any) -> Key | None:
     except (JoseError, ValueError, TypeError):
         return None
     return key if isinstance(key, RSAKey | ECKey | OKPKey) and published.get("use", "sig") == "sig" else None
+
+
+class _Verified(NamedTuple):
+    """What is remembered of a good token."""
+
+    key_id: str | None
+    key: Key
+    expires_at: float
+    caller: Caller
 
 
 class TokenVerifier:
@@ -186,9 +202,21 @@ class TokenVerifier:
             exp={"essential": True},
             sub={"essential": True},
         )
+        self._remembered: dict[bytes, _Verified] = {}  # the least recently used first
 
     async def __call__(self, token: str) -> Caller:
         """Return the caller. Raises Refused or IssuerUnavailable."""
+        digest = sha256(token.encode()).digest()
+        known = self._remembered.pop(digest, None)
+        # Keys that are fetched again are new objects: what they signed is verified anew.
+        if not known or known.expires_at < time.time() or await self._keys.find(known.key_id) is not known.key:
+            known = await self._verify(token)
+        self._remembered[digest] = known
+        if len(self._remembered) > MAX_REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        return known.caller
+
+    async def _verify(self, token: str) -> _Verified:
         try:
             signed = jws.extract_compact(token.encode(), None, self._signature)
             header = signed.headers()
@@ -199,7 +227,8 @@ class TokenVerifier:
                 raise Refused("invalid_token", "The token's signature is not good.")
             claims = _object(signed.payload)
             self._claims.validate(claims)
-            return Caller(_subject(claims["sub"]), _permissions(claims))
+            caller = Caller(_subject(claims["sub"]), _permissions(claims))
+            return _Verified(header.get("kid"), key, claims["exp"] + LEEWAY_SECONDS, caller)
         except ExpiredTokenError as error:
             raise Refused("expired_token", "The token has expired.") from error
         except InvalidClaimError as error:

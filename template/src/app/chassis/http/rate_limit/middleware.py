@@ -4,6 +4,8 @@ Answers say where the client stands: draft-ietf-httpapi-ratelimit-headers-10.
 """
 
 import math
+from collections.abc import Awaitable
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -53,9 +55,14 @@ class Tally:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return what the client is told: its quotas, what is left of them and for how many seconds."""
-        quotas = ", ".join(f'"{each.policy.name}";q={each.policy.quota};w={WINDOW_SECONDS}' for each in self._standings)
-        left = ", ".join(f'"{each.policy.name}";r={each.remaining};t={_seconds(each)}' for each in self._standings)
-        return [(b"ratelimit-policy", quotas.encode()), (b"ratelimit", left.encode())]
+        quotas = b", ".join([_quota(each.policy) for each in self._standings])
+        left = ", ".join([f'"{each.policy.name}";r={each.remaining};t={_seconds(each)}' for each in self._standings])
+        return [(b"ratelimit-policy", quotas), (b"ratelimit", left.encode())]
+
+
+@cache
+def _quota(policy: Policy) -> bytes:
+    return f'"{policy.name}";q={policy.quota};w={WINDOW_SECONDS}'.encode()
 
 
 def _seconds(standing: Standing) -> int:
@@ -79,10 +86,10 @@ class RateLimit:
         tally = Tally(scope["app"].state.limiter)
         scope.setdefault("state", {})["tally"] = tally
 
-        async def told(message: Message) -> None:
+        def told(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *tally.headers()]
-            await send(message)
+            return send(message)
 
         try:
             await self._charge(scope, tally)
