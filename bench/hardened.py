@@ -39,15 +39,6 @@ def build() -> None:
     settings = load(Settings)
     without = os.environ.get("BENCH_WITHOUT", "")
     vars(main)["routers"].append(router)
-    if without == "pre-ping":
-        create = main.create_engine
-
-        def impatient(settings: Settings) -> Any:
-            engine = create(settings)
-            vars(engine.pool)["_pre_ping"] = False
-            return engine
-
-        vars(main)["create_engine"] = impatient
     app = main.build(settings)
     if without == "Bearer":
         app.user_middleware = [

@@ -49,7 +49,6 @@ LAYERS = {
     "rate limit": "RateLimit",
     "body and time limits": "Limits",
     "header limits (protocol)": "Protocol",
-    "pool's pre-ping": "pre-ping",
     "kill switch": "flags",
     "idempotency": "",  # no key is sent
 }
@@ -59,7 +58,9 @@ ENVIRONMENT = {
     # Counted as always, and never used up.
     "RATE_LIMIT_READS": "1000000000",
     "RATE_LIMIT_WRITES": "1000000000",
+    "TRACE_SAMPLE_RATIO": "0.1",
 }
+SAMPLED = ("0", "0.1", "1")
 
 
 class Scenario(NamedTuple):
@@ -86,9 +87,10 @@ class Server(NamedTuple):
 
 
 @contextlib.contextmanager
-def serving(program: str, log: Path, without: str = "") -> Iterator[Server]:
+def serving(program: str, log: Path, without: str = "", **settings: str) -> Iterator[Server]:
     port = free_port()
     env = os.environ | {"PORT": str(port), "BENCH_WITHOUT": without, "PYTHONPATH": f"{Path.cwd()}:{Path.cwd() / 'src'}"}
+    env |= settings
     with log.open("w") as output:
         process = subprocess.Popen(["taskset", "-c", "0", sys.executable, str(HERE / program)], env=env, stdout=output)
     try:
@@ -112,6 +114,18 @@ def free_port() -> int:
 
 def socket_to(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port))
+
+
+@contextlib.contextmanager
+def collecting() -> Iterator[str]:
+    """Run a collector of traces, beside the load."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, str(HERE / "collector.py"), str(port)], stderr=subprocess.DEVNULL)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
 
 
 def scenarios(token: str, writer: str) -> list[Scenario]:
@@ -181,6 +195,30 @@ def compare(scenarios: list[Scenario], arguments: argparse.Namespace, logs: Path
         )
 
 
+def telemetry(scenarios: list[Scenario], arguments: argparse.Namespace, logs: Path) -> None:
+    print("\nWhat sending traces and metrics costs: CPU of a request, against the same with OTLP_ENDPOINT off.\n")
+    print(f"| | off, µs | {' | '.join(f'{float(share):.0%} sampled' for share in SAMPLED)} |")
+    print(f"|---|---|{'---|' * len(SAMPLED)}")
+    with contextlib.ExitStack() as stack:
+        off = stack.enter_context(serving("hardened.py", logs / "off", OTLP_ENDPOINT="off"))
+        sampled = [
+            stack.enter_context(serving("hardened.py", logs / f"sampled-{share}", TRACE_SAMPLE_RATIO=share))
+            for share in SAMPLED
+        ]
+        for scenario in scenarios:
+            ratios: list[list[float]] = [[] for _ in SAMPLED]
+            base = []
+            for round_ in range(-1, arguments.rounds):
+                servers = [off, *sampled][:: 1 if round_ % 2 else -1]
+                took = {each: measure(each, scenario, arguments.seconds, arguments.connections) for each in servers}
+                if round_ >= 0:
+                    base.append(took[off].cpu_microseconds)
+                    for found, each in zip(ratios, sampled, strict=True):
+                        found.append(took[each].cpu_microseconds / took[off].cpu_microseconds)
+            cells = " | ".join(f"× {spread(each, 2)}" for each in ratios)
+            print(f"| {scenario.name} | {spread(base)} | {cells} |", flush=True)
+
+
 def layers(scenarios: list[Scenario], arguments: argparse.Namespace, logs: Path) -> None:
     print(
         "\nWhat each layer costs: CPU µs of a request, with it minus without it: median and quartiles of the rounds.\n"
@@ -236,14 +274,16 @@ def main() -> None:
         stack.enter_context(database.address(database.create(server, "bench")))
         command.upgrade(database.alembic(), "heads")
         stack.enter_context(credentials.temporary())
+        os.environ["OTLP_ENDPOINT"] = stack.enter_context(collecting())
         reader, writer = asyncio.run(tokens(load(Settings)))
         every = scenarios(reader, writer)
         with serving("hardened.py", logs / "filling") as filled:  # with what there is to list
             fill = every[2]._replace(request=every[2].request.replace(writer, reader))
             measure(filled, fill, 1, 1)
         wanted = [scenario for scenario in every if arguments.only in scenario.name]
-        print("Without tracing, which does not exist yet.\n")
+        print("With metrics, and traces sampled at 10 %.\n")
         compare(wanted, arguments, logs)
+        telemetry([scenario for scenario in wanted if scenario.goal], arguments, logs)
         if arguments.layers:
             layers([scenario for scenario in wanted if scenario.goal], arguments, logs)
 

@@ -8,8 +8,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import text
 
 from app import __main__, main
+from app.chassis.data.session import Session
 from app.chassis.http import server
 from app.chassis.http.fields import Cents, Json, Text
 from app.chassis.http.pagination import Cursor, CursorParameter
@@ -81,6 +83,19 @@ async def cached(response: Response) -> str:
     """Answer with what may be kept for a minute."""
     response.headers["Cache-Control"] = "max-age=60"
     return "kept"
+
+
+@router.get("/statement")
+async def statement(session: Session) -> int | None:
+    """Ask the database."""
+    found: int | None = await session.scalar(text("SELECT 1"))
+    return found
+
+
+@router.get("/somebody/{name}")
+async def somebody(name: str) -> int:
+    """Have a parameter in the path."""
+    return len(name)
 
 
 @router.get("/slow")

@@ -134,7 +134,7 @@ async def test_an_unforeseen_failure_is_logged_and_not_told(
     for internal in ("hunter2", "RuntimeError", "Traceback", ".py"):
         assert internal not in answer.text
     log = capsys.readouterr().out
-    for internal in ("hunter2", "RuntimeError", "Traceback", "probe.py", answer.headers["x-request-id"]):
+    for internal in ("password=[redacted]", "RuntimeError", "Traceback", "probe.py", answer.headers["x-request-id"]):
         assert internal in log
 
 

@@ -10,7 +10,9 @@ async def test_a_sane_id_is_kept(client: AsyncClient, capsys: pytest.CaptureFixt
     assert "caller-4711" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("sent", ["short", "spaces in it", "x" * 65, "<script>alert(1)</script>"])
+@pytest.mark.parametrize(
+    "sent", ["short", "spaces in it", "x" * 65, "<script>alert(1)</script>", "4111-1111-1111-1111"]
+)
 async def test_any_other_is_replaced(client: AsyncClient, sent: str) -> None:
     answer = await client.get("/probe", headers={"X-Request-ID": sent})
     assert answer.headers["x-request-id"] != sent

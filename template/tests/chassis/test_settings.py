@@ -18,6 +18,8 @@ UNSAFE = {
     "CORS_ORIGINS": "https://example.com,http://example.com",
     "DATABASE_URL": "postgresql://user:hunter2@host/db",
     "LOG_LEVEL": "debug",
+    "OTLP_ENDPOINT": "http://collector.internal:4318",
+    "SENTRY_DSN": "http://key@sentry.internal/1",
 }
 
 
@@ -84,6 +86,9 @@ def test_each_alone_is_refused(name: str, monkeypatch: pytest.MonkeyPatch, capsy
         {"CORS_ORIGINS": "https://example.com/"},
         {"CORS_ORIGINS": '["https://example.com'},
         {"SHUTDOWN_DELAY_SECONDS": "15"},
+        {"OTLP_ENDPOINT": "collector:4318"},
+        {"TRACE_SAMPLE_RATIO": "10"},
+        {"SENTRY_DSN": "https://sentry.io/1"},
     ],
     ids=str,
 )
@@ -109,3 +114,14 @@ def test_the_process_stops_before_it_listens(clean_environment: pytest.MonkeyPat
     assert stopped.returncode == 78
     assert "DATABASE_URL: is not set" in stopped.stderr
     assert "Traceback" not in stopped.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("off", ""), ("", ""), ("http://127.0.0.1:4318", "http://127.0.0.1:4318")]
+)
+def test_a_collector_is_an_address_or_off(
+    written: str, read: str, settings_without_database: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings_without_database.otlp_endpoint == settings_without_database.sentry_dsn == ""
+    monkeypatch.setenv("OTLP_ENDPOINT", written)
+    assert load(Settings).otlp_endpoint == read

@@ -8,6 +8,7 @@ import orjson
 import structlog
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
+from opentelemetry.trace import get_current_span
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,6 +16,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.chassis.http.request_id import request_id
+from app.chassis.http.route import route_path
+from app.chassis.telemetry.errors import capture
+from app.chassis.telemetry.traces import failed
 
 log = structlog.get_logger()
 
@@ -198,8 +202,10 @@ class Boundary:
 
         try:
             await self.app(scope, receive, watched)
-        except Exception:
+        except Exception as error:
             log.exception("request failed")
+            capture(error, route=route_path(scope))
+            failed(get_current_span(), error)
             if started:  # Half an answer is out: only a broken connection can still tell the client.
                 raise
             await refuse(HTTPStatus.INTERNAL_SERVER_ERROR)(scope, receive, send)
