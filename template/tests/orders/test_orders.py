@@ -13,6 +13,7 @@ from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 
+from app.metrics import ORDERS_PLACED
 from app.orders.models import Order
 
 ANCHOR = {"sku": "anchor-20kg", "quantity": 2, "unit_price_cents": 12900}
@@ -163,6 +164,16 @@ async def test_an_order_sent_twice_with_one_key_is_placed_once(client: AsyncClie
     assert (first.status_code, first.content) == (second.status_code, second.content)
     assert first.headers["location"] == second.headers["location"]
     assert len((await client.get("/orders")).json()["items"]) == 1
+
+
+@pytest.mark.row("monitor.business")
+async def test_orders_are_counted_when_they_are_placed(client: AsyncClient) -> None:
+    before = sum(ORDERS_PLACED.series.values())
+    await client.post("/orders", json={})
+    for _ in range(2):
+        await client.post("/orders", json=ORDER, headers={"Idempotency-Key": "counted-once"})
+    await place(client)
+    assert sum(ORDERS_PLACED.series.values()) - before == 2
 
 
 async def test_taking_orders_can_be_switched_off(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:

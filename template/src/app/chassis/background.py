@@ -29,7 +29,7 @@ async def repeated(work: Callable[[], Awaitable[object]], *, name: str, seconds:
             try:
                 await work()
             except Exception as error:  # noqa: BLE001 (whatever it is, it must not be the last turn)
-                if not failing:
+                if not failing and not ended:
                     log.warning("background work fails", work=name, reason=type(error).__name__)
                 failing = True
             else:
