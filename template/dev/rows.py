@@ -5,7 +5,20 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, MetaData, Table, Text, cast, func, insert, inspect, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    MetaData,
+    Table,
+    Text,
+    cast,
+    exists,
+    func,
+    insert,
+    inspect,
+    literal,
+    select,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import Column
 
@@ -106,11 +119,13 @@ def _cast(column: Column[Any], value: str | None) -> ColumnElement[Any]:
 
 
 def _references(connection: Connection, table: Table) -> dict[str, Any]:
-    """Return the columns that point to other rows, with any one that exists."""
+    """Return the columns that point to other rows: to one that nothing points to yet, if there is any."""
     row: dict[str, Any] = {}
+    pointing = table.alias()
     for key in table.foreign_key_constraints:
         targets = [element.column for element in key.elements]
-        found = connection.execute(select(*targets).order_by(func.random()).limit(1)).one_or_none()
+        taken = exists().where(*(pointing.c[each.parent.name] == each.column for each in key.elements))
+        found = connection.execute(select(*targets).order_by(taken, func.random()).limit(1)).one_or_none()
         if found is not None:
             row |= dict(zip(key.column_keys, found, strict=True))
     return row
