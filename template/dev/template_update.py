@@ -74,6 +74,8 @@ def update(private: Path) -> None:
     # word. With the whole file as context it is a true three-way merge.
     options = ["--defaults", "--quiet", "--conflict", "inline", "--context-lines", "100000", *PRERELEASES]
     copier(["update", *options, *(["--vcs-ref", VERSION] if VERSION else [])], environment)
+    for path in unmerged():
+        settle_pins(path)
     report(before, private / "cache")
 
     if conflicts := sorted({*unmerged(), *(rejected() - rejected_before)}):
@@ -141,6 +143,45 @@ def conflict_message(paths: Sequence[str]) -> str:
         "docs/ownership.md says whose the file is. Keep what is right, delete the markers, `git add` each file, run\n"
         f"`{UV} lock` and `make check`, then commit."
     )
+
+
+# Dependabot and the template both move these, on the same line: `uses: name@commit # v1.2.3`, `image:1.2.3@sha256:…`.
+PIN = re.compile(
+    r"(?P<name>[\w./-]+)(?::(?P<tag>[\w.-]+))?@(?P<digest>sha256:[0-9a-f]{64}|[0-9a-f]{40})(?: # v?(?P<version>\S+))?"
+)
+CONFLICT = re.compile(
+    r"^<<<<<<< before updating\n(?P<ours>.*?)(?:^\|{7}.*?)?^=======\n(?P<theirs>.*?)^>>>>>>> after updating\n",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def settle_pins(path: str) -> None:
+    """Resolve a file's conflicts whose two sides differ in nothing but pins: the newer of each pair wins."""
+    file = Path(path)
+    text = file.read_text(encoding="utf-8")
+    settled = CONFLICT.sub(lambda found: newer_pins(found["ours"], found["theirs"]) or found[0], text)
+    if settled == text:
+        return
+    file.write_text(settled, encoding="utf-8")
+    if not CONFLICT.search(settled):
+        # No longer a conflict for git either: a change like the others.
+        git("reset", "--quiet", "--", path)
+
+
+def newer_pins(ours: str, theirs: str) -> str | None:
+    """Return the lines with the newer pins, or None where something else differs too.
+
+    Of two digests of one tag nothing says which is newer: the service's stays, and Dependabot moves it on.
+    """
+    pairs = list(zip(PIN.finditer(ours), PIN.finditer(theirs), strict=False))
+    if PIN.sub("@", ours) != PIN.sub("@", theirs) or any(one["name"] != other["name"] for one, other in pairs):
+        return None
+    newest = iter([other[0] if version(other) > version(one) else one[0] for one, other in pairs])
+    return PIN.sub(lambda _: next(newest), ours)
+
+
+def version(pin: re.Match[str]) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", pin["version"] or pin["tag"] or ""))
 
 
 def listing(paths: Sequence[str]) -> str:

@@ -19,6 +19,15 @@ async def version() -> dict[str, str]:
     """Tell which version answers."""
     return {"version": "7"}
 '''
+DISCOUNTS = '''"""The owner's own, in a folder that the template wrote."""
+
+from typing_extensions import TypeIs
+
+
+def is_discount(percent: object) -> TypeIs[int]:
+    """Tell whether it is one."""
+    return isinstance(percent, int)
+'''
 SECTION = "\n## Our own ways\n\nDeploys wait for the anchor.\n"
 SENTINEL = "    # --- yours: add below this line ---\n"
 DEPENDENCY = '    "typing-extensions>=4.15",\n'
@@ -53,7 +62,9 @@ def second_release(template: Path) -> None:
     # ours
     replace(service / HEALTH, "TIMEOUT_SECONDS = 2", "TIMEOUT_SECONDS = 3")
     replace(service / ALARMS, "alarm-00:", alarm("alarm-new") + "alarm-00:")
-    append(service / NEW, '"""What the second release brings."""\n')
+    append(
+        service / NEW, '"""What the second release brings."""\n\nfrom annotated_types import Gt\n\nPOSITIVE = Gt(0)\n'
+    )
     append(service / DELETED, "- Mind the anchor.\n")
     # shared
     replace(service / "pyproject.toml.jinja", '    "asyncpg', '    "annotated-types>=0.7",\n    "asyncpg')
@@ -81,7 +92,7 @@ def edits(service: Path) -> None:
     replace(service / ORDERS, '"""Place an order."""', '"""Take an order."""')
     append(service / "README.md", SECTION)
     append(service / "src/app/invoices/__init__.py", '"""A domain of the owner\'s."""\n')
-    append(service / "src/app/orders/discounts.py", '"""The owner\'s own, in a folder that the template wrote."""\n')
+    append(service / "src/app/orders/discounts.py", DISCOUNTS)
     append(service / ABANDONED, "but the owner's.\n")
     (service / DELETED).unlink()
 

@@ -69,6 +69,7 @@ def test_edits_survive(history: Path, tmp_path: Path, version: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("gate")
 @pytest.mark.parametrize("version", RELEASES)
 def test_the_check_is_green_afterwards(history: Path, tmp_path: Path, version: str) -> None:
     """The owner's files are those of the release, everything else is new: they still fit together."""

@@ -57,6 +57,8 @@ def test_the_service_is_told_the_truth() -> None:
         r'#% if _copier_operation == "update" %#\n(.*?)#% endif', (ROOT / "copier.yml").read_text(), re.DOTALL
     )
     assert guarded
-    row = re.search(r"^\| \*\*yours\*\* \|(.*?)\|", (ROOT / "template/docs/ownership.md").read_text(), re.MULTILINE)
+    row = re.search(
+        r"^\| \*\*yours\*\* \|(.*?)\|", (ROOT / "template/docs/ownership.md.jinja").read_text(), re.MULTILINE
+    )
     assert row
     assert re.findall(r"`(.+?)/?`", row[1]) == guarded[1].split()

@@ -41,7 +41,14 @@ def stand_in(command: Path, body: str) -> None:
 
 def environment(bin_: Path, **more: str) -> dict[str, str]:
     path = f"{bin_}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "COPIER": f"{sys.executable} -m copier", "UV": str(bin_ / "uv"), **more}
+    return {
+        **os.environ,
+        "PATH": path,
+        "COPIER": f"{sys.executable} -m copier",
+        "UV": str(bin_ / "uv"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **more,
+    }
 
 
 @pytest.fixture
