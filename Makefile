@@ -16,7 +16,7 @@ test: .venv/ready ## Run the tests, in a few minutes (some of them: .venv/bin/py
 	@$(BIN)/pytest -m "not slow"
 
 test-all: test ## Run the slow tests too
-	@$(BIN)/pytest -m slow
+	@$(BIN)/pytest -m slow -n 0 # one at a time: each keeps every core busy
 
 bench: .venv/ready ## Measure what hardening costs against the bare framework (and of each layer: make bench ARGS=--layers)
 	@$(BIN)/python -m bench $(ARGS)

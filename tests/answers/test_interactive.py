@@ -12,7 +12,12 @@ from tests.answers.questions import BAD, GOOD
 ENTER, CLEAR_LINE, REDRAW, UP, DOWN, SPACE = "\r", "\x01\x0b", "\x0c", "\x1b[A", "\x1b[B", " "
 
 # Lists to choose from, where nothing is typed: how to get from the default to the good answer.
-CHOICES = {"authentication": DOWN, "features": SPACE, "compliance_level": DOWN, "python_version": UP}
+CHOICES = {
+    "authentication": DOWN,
+    "features": SPACE + (DOWN + SPACE) * 2,
+    "compliance_level": DOWN,
+    "python_version": UP,
+}
 
 
 def test_a_person_is_asked_again_until_the_answer_is_good(template: Path, tmp_path: Path) -> None:

@@ -45,8 +45,13 @@ def new_machine(home: Path, *, uv: bool) -> Machine:
     return Machine(environment | {"PATH": os.pathsep.join(folders)})
 
 
-def has_python(version: str) -> bool:
-    """Whether this version runs here. pyenv has a stub on PATH for every version, and it may refuse to run."""
+def python(version: str) -> str | None:
+    """Return the path of this version, if it runs here. pyenv has a stub on PATH for each, and it may refuse to run."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    candidates = [shutil.which(f"python{version}"), *pyenv.glob(f"versions/{version}.*/bin/python")]
-    return any(subprocess.run([path, "--version"], capture_output=True).returncode == 0 for path in candidates if path)
+    candidates = [shutil.which(f"python{version}"), *map(str, pyenv.glob(f"versions/{version}.*/bin/python"))]
+    runs = (path for path in candidates if path and not subprocess.run([path, "-V"], capture_output=True).returncode)
+    return next(runs, None)
+
+
+def has_python(version: str) -> bool:
+    return python(version) is not None

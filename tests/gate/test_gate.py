@@ -1,5 +1,6 @@
 """A new service passes its own `make check` on its owner's machine, and its first day leaves nothing but uv.lock."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ def is_clean(service: Path) -> bool:
 @pytest.mark.xdist_group("gate")
 @pytest.mark.parametrize(
     ("version", "profile", "uv"),
-    [("3.13", "defaults", True), ("3.12", "longest", False), ("3.14", "shortest", True)],
+    [("3.13", "defaults", True), ("3.12", "longest", False), ("3.13", "shortest", True), ("3.14", "shortest", True)],
 )
 def test_check_is_green_and_the_second_leaves_nothing(
     template: Path, tmp_path: Path, version: str, profile: str, uv: bool
@@ -40,6 +41,7 @@ def test_check_is_green_and_the_second_leaves_nothing(
     assert (service / ".uv").exists() is not uv
     if profile == "defaults":
         assert_check_can_fail(machine, service)
+        assert_readiness_is_computed(machine, service)
 
 
 def assert_missing_python_is_explained(machine: Machine, service: Path, version: str) -> None:
@@ -69,3 +71,17 @@ def assert_check_can_fail(machine: Machine, service: Path) -> None:
         assert result.returncode != 0
         assert gate in result.stdout + result.stderr, result.stdout + result.stderr
         path.write_text(before)
+
+
+def assert_readiness_is_computed(machine: Machine, service: Path) -> None:
+    """A promise whose proof is taken away is open, and named."""
+    for proof in (service / "tests").rglob("*.py"):
+        proof.write_text(proof.read_text().replace('@pytest.mark.row("error.secret")\n', ""))
+    result = machine.run(service, "make", "readiness")
+    assert result.returncode != 0
+    assert "! error.secret " in result.stdout
+    rows = {row["id"]: row["state"] for row in json.loads((service / "reports/readiness.json").read_text())["rows"]}
+    assert rows["error.secret"] == "open"
+    assert rows["error.shape"] == rows["data.rollback"] == rows["security.authn"] == "proven"
+    assert "<title>Readiness of service</title>" in (service / "reports/readiness.html").read_text()
+    services.git(service, "checkout", "--quiet", "tests")

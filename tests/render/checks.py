@@ -13,7 +13,13 @@ import yaml
 OLDEST_PYTHON = "py312"
 MAY_BE_EMPTY = {"__init__.py", "py.typed"}
 # Where a service may say how it was made: what updates need.
-MAY_NAME_THE_TEMPLATE = {".copier-answers.yml", "docs/ownership.md", "Makefile", "dev/template_update.py"}
+MAY_NAME_THE_TEMPLATE = {
+    ".copier-answers.yml",
+    "docs/ownership.md",
+    "Makefile",
+    "dev/template_update.py",
+    "dev/template_pull_request.py",
+}
 BRACKETS = re.compile(r"#\{|\}#|#%|%#|#\||\|#")
 
 

@@ -141,14 +141,19 @@ class Cache:
         """Load and keep it, or wait for the replica that does."""
         lock = f"{name}:lock"
         deadline = time.monotonic() + LOAD_SECONDS
+        kept: bytes | None
         while not await self._ask("SET", lock, 1, "NX", "PX", int(LOAD_SECONDS * 1000)):
             await asyncio.sleep(LOOK_SECONDS)
-            kept: bytes | None = await self._ask("GET", name)
+            kept = await self._ask("GET", name)
             if kept is not None:
                 return kept
             if time.monotonic() >= deadline:
                 break
         try:
+            # Somebody may have kept it, and given back the lock, since we looked.
+            kept = await self._ask("GET", name)
+            if kept is not None:
+                return kept
             loaded = await load()
             if loaded is None:
                 return None

@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, UrlConstraints, ValidationInfo
-from pydantic_core import Url
+from pydantic import AfterValidator, AnyUrl, Field, UrlConstraints, ValidationInfo
 from pydantic_settings import BaseSettings
 from valkey.asyncio import BlockingConnectionPool, Valkey
 from valkey.asyncio.retry import Retry
@@ -19,7 +18,7 @@ TIMEOUT_SECONDS = 0.25
 MAX_CONNECTIONS = 20
 
 
-def _encrypted(value: Url, info: ValidationInfo) -> Url:
+def _encrypted(value: AnyUrl, info: ValidationInfo) -> AnyUrl:
     if value.scheme != "valkeys" and info.data.get("environment") != "development":
         raise ValueError("takes valkeys:// only, outside development")
     return value
@@ -29,7 +28,7 @@ class ValkeySettings(BaseSettings):
     """Where it is."""
 
     valkey_url: Annotated[
-        Url,
+        AnyUrl,
         UrlConstraints(allowed_schemes=["valkey", "valkeys"], host_required=True),
         AfterValidator(_encrypted),
         Field(description="valkeys://user:password@host:port/0, with TLS"),
