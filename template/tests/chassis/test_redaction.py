@@ -30,8 +30,9 @@ SAFE = LETTERS + "0123456789"
 URL_SAFE = SAFE + "-_"
 
 # What an attacker or an accident could put into a password: anything that is printed as one word.
+# "7Q" makes it unlike any word that stands in what is looked through anyway.
 password = st.text(SAFE + "!#$%&*+-./:;<=>?@^_`|~()[]{}äß漢", min_size=6, max_size=30).map("7Q{}".format)
-word = st.text(SAFE, min_size=8, max_size=40)
+word = st.text(SAFE, min_size=6, max_size=38).map("7Q{}".format)
 
 
 def _luhn(digits: str) -> str:
