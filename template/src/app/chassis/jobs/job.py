@@ -32,7 +32,7 @@ from app.chassis.jobs.work import Work
 MAX_BYTES = 65_536
 """What a job carries is written, logged as an event and read again: let it carry ids, and look up the rest."""
 RETRIES = 10
-"""With the waits of `app.chassis.jobs.retry`: twenty minutes on average, which most outages are shorter than."""
+"""With the waits of `app.chassis.jobs.outcome`: twenty minutes on average, which most outages are shorter than."""
 
 _ENQUEUE = text(
     """

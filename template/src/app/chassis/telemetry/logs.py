@@ -61,7 +61,7 @@ def configure(settings: ChassisSettings) -> None:
         processors=[*shared, *ours],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.BytesLoggerFactory() if _Output.json else structlog.WriteLoggerFactory(),
-        cache_logger_on_first_use=False,  # saves a microsecond, and keeps whoever was first from configuring again
+        cache_logger_on_first_use=False,  # would save a microsecond, and whoever logged first could not be set up again
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
