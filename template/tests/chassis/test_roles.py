@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -59,3 +60,38 @@ async def test_the_migrator_changes_tables_and_the_application_only_rows(
             await app.execute(forbidden)
     await app.execute("DELETE FROM things")
     await app.close()
+
+
+@pytest.mark.row("security.secrets")
+async def test_passwords_are_rotated_by_running_it_again(urls: dict[str, str], empty_database_url: str) -> None:
+    for password in ("the first, with 'quotes' and ünïcode", "the second"):
+        await roles.create(empty_database_url, {"app": password})
+        url = make_url(urls["app"]).set(password=password).render_as_string(hide_password=False)
+        connection = await asyncpg.connect(url)
+        assert await connection.fetchval("SELECT current_user") == "app"
+        await connection.close()
+    kept = await asyncpg.connect(empty_database_url)
+    assert (await kept.fetchval("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'")).startswith("SCRAM-SHA-256$")
+    await kept.close()
+
+
+@pytest.mark.row("security.secrets")
+async def test_no_statement_holds_what_is_kept_of_a_password(
+    urls: dict[str, str], empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Servers log slow and failed statements, and keep statistics of all of them."""
+    assert urls
+    statements: list[str] = []
+    connect = asyncpg.connect
+
+    async def watched(*arguments: Any, **options: Any) -> asyncpg.Connection:
+        connection = await connect(*arguments, **options)
+        connection.add_query_logger(lambda logged: statements.append(logged.query))
+        return connection
+
+    monkeypatch.setattr(asyncpg, "connect", watched)
+    await roles.create(empty_database_url, {"app": "secret"})
+    with pytest.raises(asyncpg.RaiseError, match='role "nobody" does not exist') as failed:
+        await roles.create(empty_database_url, {"nobody": "secret"})
+    assert len(statements) > 4
+    assert [text for text in [*statements, str(failed.value), str(failed.value.context)] if "SCRAM" in text] == []

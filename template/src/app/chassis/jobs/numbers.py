@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import structlog
 from croniter import croniter
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,6 +15,10 @@ from app.chassis.jobs.models import DeadLetter, QueuedJob, Schedule, Status
 from app.chassis.telemetry.metrics import counter, gauge
 
 MEASURE_SECONDS = 15
+TELL_SECONDS = 300
+"""How often the log says it too, for alarms that read logs: silence is one of the things that they notice."""
+
+log = structlog.get_logger()
 
 ATTEMPTS = counter("jobs.attempts", "Attempts at jobs, by how they ended: done, again or given_up.", "{attempt}")
 RESCUED = counter("jobs.rescued", "Jobs whose worker died in the middle of them.", "{job}")
@@ -54,6 +59,14 @@ async def send(engine: AsyncEngine, jobs: Iterable[Job[Any]]) -> None:
     DEAD_LETTERS.set(numbers.dead_letters)
     for name, seconds in numbers.late_seconds.items():
         LATE.set(seconds, schedule=name)
+
+
+async def tell(engine: AsyncEngine, jobs: Iterable[Job[Any]]) -> None:
+    """Put the numbers into the log."""
+    numbers = await read(engine, jobs)
+    missed = sum(seconds > TELL_SECONDS for seconds in numbers.late_seconds.values())
+    age = round(numbers.age_seconds)
+    log.info("jobs measured", waiting=numbers.waiting, age_seconds=age, dead=numbers.dead_letters, missed=missed)
 
 
 def _late(cron: str, done: datetime, now: datetime) -> float:

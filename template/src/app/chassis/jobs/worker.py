@@ -48,6 +48,7 @@ async def serve(work: Work, stop: asyncio.Event) -> None:
         repeated(scheduler.look, name="look at the schedules", seconds=LOOK_SECONDS),
         repeated(partial(cleaning.clean, engine), name="clean jobs", seconds=cleaning.CLEAN_SECONDS),
         repeated(partial(numbers.send, engine, jobs.values()), name="measure jobs", seconds=numbers.MEASURE_SECONDS),
+        repeated(partial(numbers.tell, engine, jobs.values()), name="tell of jobs", seconds=numbers.TELL_SECONDS),
         queue.listening(),
     ):
         worker = asyncio.create_task(
