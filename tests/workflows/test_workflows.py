@@ -143,16 +143,22 @@ def drop(file: Path, pattern: str) -> None:
     file.write_text(re.sub(pattern, "", text))
 
 
-def red(service: Path) -> tuple[set[str], str]:
-    """Run the service's own test. Returns the rows that it found wanting."""
+def red(service: Path, *tests: str, project: Path | None = None) -> tuple[set[str], str]:
+    """Run a service's own tests, those of `project` with its environment. Returns the rows that they found wanting."""
+    project = project or service
     plugin = service.parent / "plugin"
     plugin.mkdir(exist_ok=True)
     (plugin / "failed_rows.py").write_text(ROWS)
     # None of these tests needs the database: the address of one that is not there saves its start.
-    environment = {**os.environ, "PYTHONPATH": str(plugin), "TEST_DATABASE_URL": "postgresql://x@127.0.0.1:1"}
-    command = [".venv/bin/pytest", "-q", "-p", "failed_rows", "-s", "tests/test_supply_chain.py"]
+    path = f"{plugin}{os.pathsep}{project / 'src'}"
+    environment = {**os.environ, "PYTHONPATH": path, "TEST_DATABASE_URL": "postgresql://x@127.0.0.1:1"}
+    options = ["-q", "-p", "failed_rows", "-s", *(tests or ["tests/test_supply_chain.py"])]
     ran = subprocess.run(
-        command, cwd=service, env=environment | {"TEST_DATABASE_MIGRATED": "1"}, capture_output=True, text=True
+        [service / ".venv/bin/pytest", *options],
+        cwd=project,
+        env=environment | {"TEST_DATABASE_MIGRATED": "1"},
+        capture_output=True,
+        text=True,
     )
     assert ran.returncode in (0, 1), ran.stdout + ran.stderr
     return set(re.findall(r"^ROW (\S+)$", ran.stdout, re.MULTILINE)), ran.stdout
@@ -180,7 +186,7 @@ def test_how_many_must_approve(render: Render, level: str, approvals: int) -> No
 def test_pins_are_known(render: Render) -> None:
     """One version of an action everywhere, in the service and here."""
     pins: dict[str, set[str]] = {}
-    service = render()
+    service = render(cloud="aws")
     for file in [*(service / ".github/workflows").glob("*.yml"), *(ROOT / ".github/workflows").glob("*.yml")]:
         for name, pin in re.findall(r"uses: ([\w-]+/[\w-]+)\S*@(\S+ # \S+)", file.read_text()):
             pins.setdefault(name, set()).add(pin)

@@ -8,7 +8,16 @@ import tempfile
 import time
 from pathlib import Path
 
-FILE = Path(tempfile.gettempdir()) / "worker-alive"
+
+def _folder() -> Path:
+    """Return one that can be written to, also in a container whose file system cannot: its shared memory."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return Path("/dev/shm")  # noqa: S108 (nobody else is in the container)
+
+
+FILE = _folder() / "worker-alive"
 TOUCH_SECONDS = 5
 SILENT_SECONDS = 60
 
