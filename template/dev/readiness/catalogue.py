@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from dev.environment import PROJECT
 
 FOLDER = PROJECT / "readiness" / "catalogue"
+CONTROLS = PROJECT / "readiness" / "controls.toml"
 
 
 class ReadinessError(Exception):
@@ -42,6 +43,9 @@ class Row(BaseModel):
     gravity: Gravity
     parts: frozenset[Part] = frozenset({Part.CODE})
     attestable: bool = False
+    documents: tuple[str, ...] = ()
+    reviewed: bool = False
+    controls: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def area(self) -> str:
@@ -51,6 +55,11 @@ class Row(BaseModel):
     def may_be_attested(self, part: Part) -> bool:
         """Tell whether a person may vouch for this part of it."""
         return self.attestable or part is Part.INFRASTRUCTURE
+
+    @property
+    def takes_a_word(self) -> bool:
+        """Tell whether anybody's word counts for anything of it."""
+        return self.reviewed or any(self.may_be_attested(part) for part in self.parts)
 
 
 def read(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -71,15 +80,18 @@ def described(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg'].lower()}" for each in error.errors())
 
 
-def load(folder: Path = FOLDER) -> dict[str, Row]:
+def load(folder: Path = FOLDER, controls: Path = CONTROLS) -> dict[str, Row]:
     """Return all rows by their ids. Raises ReadinessError."""
     rows: dict[str, Row] = {}
+    required = dict(read(controls)) if controls.exists() else {}
     for file in sorted(folder.glob("*.toml")):
         for id_, values in read(file):
             if id_ in rows:
                 raise ReadinessError(f"{file.relative_to(PROJECT)}: [{id_}] stands in another file too")
             try:
-                rows[id_] = Row(id=id_, **values)
+                rows[id_] = Row(id=id_, **{"controls": required.get(id_, {}), **values})
             except ValidationError as error:
                 raise ReadinessError(f"{file.relative_to(PROJECT)}: [{id_}] {described(error)}") from error
+    if not rows:
+        raise ReadinessError(f"{folder.relative_to(PROJECT)}/ has no promises: bring its files back from git.")
     return rows

@@ -4,8 +4,8 @@ from html import escape
 from itertools import groupby
 from typing import Final
 
-from dev.readiness.report import BLOCKS, MARKS, Report
-from dev.readiness.verdict import State, Verdict
+from dev.readiness.report import BLOCKS, MARKS, Report, proofs
+from dev.readiness.verdict import Verdict
 
 STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1a1f24; --paper: #fff; --quiet: #57606a; --line: #d0d7de;
@@ -59,7 +59,9 @@ the tests that ran, and from what named people vouch for.</p>
 <div class="bar" aria-hidden="true">{bar}</div>
 <p>{len(report.verdicts)} promises: {legend}</p>
 </section>
-{_section("Open", report.open, gravity=True) if report.open else ""}
+{"".join(_section(f"Open, {BLOCKS[gravity]}", found) for gravity, found in report.open_by_gravity.items())}
+{_list("To decide, by a person", [str(each) for each in report.undecided])}
+{_list("Expires within 30 days", [f"{each.row.id} {each.why}" for each in report.expiring])}
 {"".join(_section(area.capitalize(), list(found)) for area, found in areas)}
 </main>
 </body>
@@ -67,26 +69,25 @@ the tests that ran, and from what named people vouch for.</p>
 """
 
 
-def _section(title: str, verdicts: list[Verdict], *, gravity: bool = False) -> str:
-    rows = "".join(_row(each, gravity=gravity) for each in verdicts)
-    return f"<section>\n<h2>{escape(title)}</h2>\n<ul>{rows}</ul>\n</section>\n"
+def _section(title: str, verdicts: list[Verdict]) -> str:
+    return f"<section>\n<h2>{escape(title)}</h2>\n<ul>{''.join(map(_row, verdicts))}</ul>\n</section>\n"
 
 
-def _row(verdict: Verdict, *, gravity: bool) -> str:
+def _list(title: str, lines: list[str]) -> str:
+    items = "".join(f"<li>{escape(each)}</li>" for each in lines)
+    return f"<section>\n<h2>{escape(title)}</h2>\n<ul>{items}</ul>\n</section>\n" if lines else ""
+
+
+def _row(verdict: Verdict) -> str:
     row = verdict.row
-    why = f"{BLOCKS[row.gravity]}: {verdict.why}" if gravity else verdict.why
+    controls = "".join(f" · {escape(name)} {escape(', '.join(ids))}" for name, ids in row.controls.items())
     return (
         f'<li class="row"><span class="state {verdict.state}">{MARKS[verdict.state]} {verdict.state}</span>'
         f"<div><p>{escape(row.promise)}</p>"
-        f'<p class="quiet"><code>{row.id}</code> {escape(why)}</p>{"" if gravity else _proof(verdict)}</div></li>\n'
+        f'<p class="quiet"><code>{row.id}</code> {escape(verdict.why)}{controls}</p>{_proof(verdict)}</div></li>\n'
     )
 
 
 def _proof(verdict: Verdict) -> str:
-    tests = [f"<li><code>{escape(each.test)}</code> {each.outcome}</li>" for each in verdict.evidence]
-    if verdict.state is State.ATTESTED and verdict.attestation:
-        said = verdict.attestation
-        tests.append(f"<li>{escape(said.says)} {escape(said.evidence)} ({escape(said.by)}, {said.on})</li>")
-    if not tests:
-        return ""
-    return f"<details><summary>proof of {verdict.row.id}</summary><ul>{''.join(tests)}</ul></details>"
+    found = "".join(f"<li>{escape(each)}</li>" for each in proofs(verdict))
+    return f"<details><summary>proof of {verdict.row.id}</summary><ul>{found}</ul></details>" if found else ""
