@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ FILE = ROOT / "reserved-names.yml"
 HEADER = """\
 # Keywords of Python, its standard modules and every package that a service installs. Written by `make reserved-names`.
 # Names are only ever added: an update would replace the name of a service that carries a newly reserved one.
+# One string: of a list, Copier renders every item, several times in an update, which takes longer than the merge.
 """
 
 
@@ -53,13 +55,17 @@ def possible(names: set[str]) -> set[str]:
 
 
 def read() -> set[str]:
-    return set(yaml.safe_load(FILE.read_text())["reserved_names"]["default"])
+    return set(yaml.safe_load(FILE.read_text())["reserved_names"]["default"].split())
 
 
 def main() -> None:
     names = sorted(read() | possible(python_names() | package_names()))
-    question = {"reserved_names": {"type": "yaml", "when": False, "default": names}}
-    FILE.write_text(HEADER + yaml.safe_dump(question, default_flow_style=None, sort_keys=False, width=120))
+    FILE.write_text(HEADER + written(names))
+
+
+def written(names: list[str]) -> str:
+    lines = textwrap.wrap(" ".join(names), 116, break_on_hyphens=False)
+    return "reserved_names:\n  type: str\n  when: false\n  default: >-\n" + "".join(f"    {line}\n" for line in lines)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ANSWERS = Path(".copier-answers.yml")
+OWNERSHIP = Path("docs/ownership.md")
+LABELS = ["-L", "before updating", "-L", "last update", "-L", "after updating"]
 UV = os.environ.get("UV") or "uv"
 COPIER = shlex.split(os.environ.get("COPIER", "")) or [UV, "tool", "run", "--from", "copier>=9.19,<10", "copier"]
 VERSION = os.environ.get("VERSION")
@@ -42,12 +44,17 @@ class UpdateError(Exception):
 
 
 def main() -> int:
+    return run_command(update)
+
+
+def run_command(command: Callable[[Path], None]) -> int:
+    """Run it with a folder of its own, and say what stopped it. Returns the exit code."""
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.default_int_handler)
     try:
         # A cache and temporary files of its own: Copier locks neither, and this way an interrupt leaves none behind.
         with tempfile.TemporaryDirectory(prefix="template-update.", ignore_cleanup_errors=True) as private:
-            update(Path(private))
+            command(Path(private))
     except UpdateError as error:
         print(error, file=sys.stderr)
         return error.code
@@ -63,29 +70,60 @@ def main() -> int:
 def update(private: Path) -> None:
     refuse_unsafe_start()
     before = answer("_commit")
-    environment = {**os.environ, "TMPDIR": str(private), "COPIER_CACHE_DIR": str(private / "cache")}
+    environment = private_environment(private)
     if before == VERSION or (not VERSION and not newer_exists(environment)):
         print(f"Already at {before}.")
         return
 
     say(f"Updating from {before} to {VERSION or 'the newest release'}…")
-    rejected_before = rejected()
+    rejects = merge([*PRERELEASES, *(["--vcs-ref", VERSION] if VERSION else [])], environment)
+    after = answer("_commit")
+    # A remote template was mirrored into the cache; a local one is where the answers say.
+    template = next((private / "cache").glob("*.git"), Path(answer("_src_path")).expanduser())
+    print(news(template, before, after))
+    followed = follow(template, before, after, private)
+    finish(f"Updated from {before} to {after}", [*rejects, *followed])
+
+
+def private_environment(private: Path) -> dict[str, str]:
+    """Return the environment for Copier: what it writes for the time of an update need not survive a power cut."""
+    count = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    return {
+        **os.environ,
+        "TMPDIR": str(private),
+        "COPIER_CACHE_DIR": str(private / "cache"),
+        "GIT_CONFIG_COUNT": str(count + 1),
+        f"GIT_CONFIG_KEY_{count}": "core.fsync",
+        f"GIT_CONFIG_VALUE_{count}": "none",
+    }
+
+
+def merge(what: Sequence[str], environment: Mapping[str, str]) -> set[str]:
+    """Have Copier merge a release, or other answers. Returns what it could not even merge with markers."""
     # Three lines of context, Copier's default, put some edits into the wrong one of several alike blocks without a
     # word. With the whole file as context it is a true three-way merge.
-    options = ["--defaults", "--quiet", "--conflict", "inline", "--context-lines", "100000", *PRERELEASES]
-    copier(["update", *options, *(["--vcs-ref", VERSION] if VERSION else [])], environment)
+    options = ["--defaults", "--quiet", "--conflict", "inline", "--context-lines", "100000"]
+    before = rejected()
+    copier(["update", *options, *what], environment)
     for path in unmerged():
         settle_pins(path)
-    report(before, private / "cache")
+    return rejected() - before
 
-    if conflicts := sorted({*unmerged(), *(rejected() - rejected_before)}):
+
+def finish(done: str, rejects: Sequence[str]) -> None:
+    """Say what came, lock, and check the result."""
+    words = {"??": "new", " D": "deleted", " M": "changed", " T": "changed"}
+    for code, path in changes():
+        print(f"  {'conflict' if path in rejects else words.get(code, 'conflict'):9}{path}")
+
+    if conflicts := sorted({*unmerged(), *rejects}):
         raise UpdateError(1, f"\n{conflict_message(conflicts)}\n{UNDO}")
     if run([UV, "lock", "--quiet", "--python", sys.executable]).returncode:
-        raise UpdateError(3, f"Updated, but the dependencies do not resolve: see pyproject.toml. {UNDO}")
+        raise UpdateError(3, f"{done}, but the dependencies do not resolve: see pyproject.toml. {UNDO}")
     say("\nChecking the result: make check")
     if run(["make", "--no-print-directory", "check"]).returncode:
-        raise UpdateError(3, f"Updated, but `make check` fails: repair what it names, then commit. {UNDO}")
-    print(f"\nUpdated from {before} to {answer('_commit')}; the check is green. Read `git diff`, then commit.")
+        raise UpdateError(3, f"{done}, but `make check` fails: repair what it names, then commit. {UNDO}")
+    print(f"\n{done}; the check is green. Read `git diff`, then commit.")
 
 
 def refuse_unsafe_start() -> None:
@@ -124,16 +162,72 @@ def newer_exists(environment: Mapping[str, str]) -> bool:
     return bool(json.loads(answered)["update_available"])
 
 
-def report(before: str, cache: Path) -> None:
-    """Say what came: the template's own words if it has a changelog, then each file."""
-    # A remote template was mirrored into the cache; a local one is where the answers say.
-    template = next(cache.glob("*.git"), Path(answer("_src_path")).expanduser())
-    compared = ["diff", "--unified=0", before, answer("_commit"), "--", "CHANGELOG.md"]
-    news = run(["git", "-C", str(template), *compared], capture=True).stdout
-    print("\n".join(line[1:] for line in news.splitlines() if re.match(r"\+(?!\+\+)", line)))
-    words = {"??": "new", " D": "deleted", " M": "changed", " T": "changed"}
-    for code, path in changes():
-        print(f"  {words.get(code, 'conflict'):9}{path}")
+def news(template: Path, before: str, after: str) -> str:
+    """Return the template's own words since then, if it has a changelog."""
+    lines = git_in(template, "diff", "--unified=0", before, after, "--", "CHANGELOG.md").splitlines()
+    return "\n".join(line[1:] for line in lines if re.match(r"\+(?!\+\+)", line))
+
+
+def follow(template: Path, before: str, after: str, private: Path) -> list[str]:
+    """Bring the template's changes to where files have moved, which Copier does not see. Returns the conflicts.
+
+    You moved a file: what the template changed in the old place is merged into the new one. The template moved a file
+    (`hooks/renames.txt` there): what you changed in the old place is merged into the new one, and the old one goes.
+    """
+    conflicts = []
+    for line in git_in(template, "show", f"{after}:hooks/renames.txt").splitlines():
+        old, _, new = line.partition(" -> ")
+        base = git_in(template, "show", f"{before}:template/{old}")
+        if new and base and Path(old).is_file() and Path(new).is_file():
+            theirs = Path(new).read_text(encoding="utf-8")
+            if merged(Path(old), base, theirs, private):
+                conflicts.append(new)
+            Path(old).replace(new)
+    listed = git_in(template, "diff", "--name-only", "--no-renames", before, after, "--", "template")
+    for old in sorted(set(re.findall(r"^template/(.+?)(?:\.jinja)?$", listed, re.MULTILINE))):
+        here = None if Path(old).exists() or is_yours(old) else moved_to(old)
+        if not here:
+            continue
+        base, theirs = (git_in(template, "show", f"{each}:template/{old}") for each in (before, after))
+        if not base or not theirs:
+            print(f"You moved {old} to {here}: what the template changed in it is not there.")
+        elif merged(Path(here), base, theirs, private):
+            conflicts.append(here)
+    return conflicts
+
+
+def is_yours(path: str) -> bool:
+    """Is it in the first row of docs/ownership.md?"""
+    table = OWNERSHIP.read_text(encoding="utf-8") if OWNERSHIP.is_file() else ""
+    row = re.search(r"^\| \*\*yours\*\* \|(.*?)\|", table, re.MULTILINE)
+    return any(f"{path}/".startswith(f"{each.rstrip('/')}/") for each in re.findall(r"`(.+?)`", row[1] if row else ""))
+
+
+def moved_to(path: str) -> str | None:
+    """Return where a file of this service's history is now."""
+    if Path(path).exists():
+        return None
+    gone = run(["git", "log", "-1", "--format=%H", "--no-renames", "--diff-filter=D", "--", path], capture=True).stdout
+    if not gone:
+        return None
+    names = git("show", "-z", "--format=", "--name-status", "--find-renames=80%", "--relative", gone.strip())
+    renames = {names[index + 1]: names[index + 2] for index, name in enumerate(names) if re.fullmatch(r"R\d+", name)}
+    new = renames.get(path)
+    return (new if Path(new).is_file() else moved_to(new)) if new else None
+
+
+def merged(file: Path, base: str, theirs: str, private: Path) -> bool:
+    """Merge into the file, three ways, and tell whether that left a conflict."""
+    sides = [private / "base", private / "theirs"]
+    for side, text in zip(sides, (base, theirs), strict=True):
+        side.write_text(text, encoding="utf-8")
+    return run(["git", "merge-file", *LABELS, str(file), *map(str, sides)], capture=True).returncode != 0
+
+
+def git_in(template: Path, *arguments: str) -> str:
+    """Return what git says of the template, and nothing where it refuses."""
+    ran = run(["git", "-C", str(template), *arguments], capture=True)
+    return "" if ran.returncode else ran.stdout
 
 
 def conflict_message(paths: Sequence[str]) -> str:
@@ -156,16 +250,35 @@ CONFLICT = re.compile(
 
 
 def settle_pins(path: str) -> None:
-    """Resolve a file's conflicts whose two sides differ in nothing but pins: the newer of each pair wins."""
+    """Resolve a file's conflicts that are about pins: the newer of each pair wins."""
     file = Path(path)
+    merge_apart_from_pins(path)
     text = file.read_text(encoding="utf-8")
     settled = CONFLICT.sub(lambda found: newer_pins(found["ours"], found["theirs"]) or found[0], text)
-    if settled == text:
-        return
     file.write_text(settled, encoding="utf-8")
     if not CONFLICT.search(settled):
         # No longer a conflict for git either: a change like the others.
         git("reset", "--quiet", "--", path)
+
+
+def merge_apart_from_pins(path: str) -> None:
+    """Merge a file again as if all sides had the newest pins: then what is beside a pin collides with it no more."""
+    sides = [run(["git", "show", f":{stage}:./{path}"], capture=True).stdout for stage in (2, 1, 3)]
+    ours, theirs = ({pin["name"]: pin for pin in PIN.finditer(side)} for side in (sides[0], sides[2]))
+    newest = {name: max(pin, theirs[name], key=version)[0] for name, pin in ours.items() if name in theirs}
+    # A name that a side pins at several versions is for a person.
+    several = {
+        name for side in sides for name in newest if len({p[0] for p in PIN.finditer(side) if p["name"] == name}) > 1
+    }
+    if not all(sides) or not newest.keys() - several:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("ours", "base", "theirs")]
+        for file, side in zip(files, sides, strict=True):
+            text = PIN.sub(lambda pin: pin[0] if pin["name"] in several else newest.get(pin["name"], pin[0]), side)
+            file.write_text(text, encoding="utf-8")
+        run(["git", "merge-file", *LABELS, *map(str, files)], capture=True)
+        Path(path).write_bytes(files[0].read_bytes())
 
 
 def newer_pins(ours: str, theirs: str) -> str | None:

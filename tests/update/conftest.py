@@ -1,5 +1,7 @@
 """Two releases of the template, and services generated from the first."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -8,7 +10,7 @@ import pytest
 
 from tests import releases
 from tests.services import commit
-from tests.update import histories
+from tests.update import histories, remembering
 
 
 class Template(NamedTuple):
@@ -21,6 +23,18 @@ class Template(NamedTuple):
 
 class Generate(Protocol):
     def __call__(self, version: str = ..., folder: str = ..., *, under_git: bool = ...) -> Path: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def memory(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ.setdefault(remembering.MEMORY, str(tmp_path_factory.mktemp("memory")))
+
+
+@pytest.fixture
+def remembered() -> Iterator[None]:
+    """Copier with a memory, for tests that are about what surrounds it."""
+    with remembering.remembered():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,12 @@ def kept(copier_yml: str) -> list[str]:
     return patterns
 
 
+def skipped(copier_yml: str) -> list[str]:
+    """Return the patterns of what an update writes where it is missing, and else leaves alone."""
+    patterns: list[str] = next(yaml.load_all(copier_yml, Loader)).get("_skip_if_exists", [])
+    return patterns
+
+
 def owned(paths: Iterable[str], patterns: Iterable[str]) -> set[str]:
     return set(PathSpec.from_lines("gitignore", patterns).match_files(paths))
 

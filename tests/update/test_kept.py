@@ -3,11 +3,12 @@
 import re
 
 import pytest
+import yaml
 
 from tests.releases import ROOT
 from tests.update import histories
 from tests.update.conftest import Template
-from tests.update.kept import kept, owned, paths, vanished
+from tests.update.kept import Loader, kept, owned, paths, vanished
 
 COPIER_YML = """\
 _exclude:
@@ -62,3 +63,14 @@ def test_the_service_is_told_the_truth() -> None:
     )
     assert row
     assert re.findall(r"`(.+?)/?`", row[1]) == guarded[1].split()
+
+
+def test_the_service_is_told_what_is_written_where_it_is_missing() -> None:
+    row = re.search(
+        r"^\| \*\*yours\*\*, if missing written \|(.*?)\| writes",
+        (ROOT / "template/docs/ownership.md.jinja").read_text(),
+        re.MULTILINE,
+    )
+    assert row
+    patterns = next(yaml.load_all((ROOT / "copier.yml").read_text(), Loader))["_skip_if_exists"]
+    assert re.findall(r"`(.+?)/?`", row[1]) == [pattern.removesuffix("/*") for pattern in patterns]

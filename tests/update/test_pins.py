@@ -28,7 +28,7 @@ def template(two_releases: Template, tmp_path: Path) -> Path:
     path = shutil.copytree(two_releases.path, tmp_path / "template")
     git(path, "tag", "--delete", two_releases.second)
     git(path, "reset", "--quiet", "--hard", two_releases.first)
-    histories.replace(path / "template" / CI, CHECKOUT, TEMPLATES)
+    histories.replace(path / f"template/{CI}.jinja", CHECKOUT, TEMPLATES)
     dockerfile = path / "template/Dockerfile.jinja"
     histories.replace(dockerfile, UV_IMAGE, f"uv:0.14.2@sha256:{'7' * 64}")
     histories.replace(dockerfile, PYTHON, f"sha256:{'7' * 64}")

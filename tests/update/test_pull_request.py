@@ -42,7 +42,7 @@ class GitHub:
             "COPIER_SETTINGS_PATH": "/nowhere",
             "CHECK": str(check),
         }
-        contexts = {"steps.app.outputs.token": "a-token"}
+        contexts = {"steps.app.outputs.token": "a-token", "vars.TEMPLATE_PRERELEASES": ""}
         return Job(checkout, WORKFLOW, "update", environment, contexts).run()
 
     def asked(self, name: str) -> str:

@@ -1,0 +1,220 @@
+"""`make adopt SERVICE=../their-service`: bring the template into a repository that exists, on a branch of its own.
+
+Nothing is overwritten: a file that both have is a conflict that git knows, with both sides in it. What was there before
+is not held to the new checks until its owner takes it off the lists in pyproject.toml. `ONLY=ci`, `ONLY=docs` or
+`ONLY=infra` brings a slice, and may be repeated; `ANSWERS=answers.yml` and `SRC` are those of `make service`.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import copier
+import yaml
+from copier.errors import CopierError
+from pathspec import PathSpec
+from plumbum.commands.processes import ProcessExecutionError
+
+from tools.service import ROOT, read_answers
+
+BRANCH = "adopt-template"
+ANSWERS = ".copier-answers.yml"
+# As the update command names the two sides, so that it refuses to start before they are resolved.
+LABELS = ["-L", "before updating", "-L", "nothing", "-L", "after updating"]
+UNION = {".gitignore", ".dockerignore"}
+EXAMPLE = ["src/app/orders/", "tests/orders/", "migrations/versions/"]
+SLICES = {
+    "ci": [".github/", ".pre-commit-config.yaml", ".squawk.toml"],
+    "docs": ["/*.md", "/docs/", "/legal/"],
+    "infra": ["/infra/", "/ops/", "/tests/infra/", "/tests/ops/", "/dev/ops.mk"],
+}
+NEXT = {
+    "ci": "The workflows call targets of make: give your Makefile those that it lacks (git grep 'make ' .github).",
+    "docs": "Read them, and make what they promise true, or delete it.",
+    "infra": "Read infra/README.md: what is there first is imported into Terraform's state, or stays out of it.",
+    "": "make check, then make readiness: it lists what is proven, and what is open, the gravest first.",
+}
+ROUTES = "src/app/routes.py"
+NO_ROUTES = b"""\
+\"\"\"The routes this service serves. Add your routers to the list.\"\"\"
+
+from fastapi import APIRouter
+
+routers: list[APIRouter] = []
+"""
+FROM_BEFORE = "# From before the template: take a file off this list when it keeps to the rules.\n"
+YOURS = "    # --- yours: add below this line ---\n"
+
+
+def main(service: str, only: str, answers_file: str, source: str) -> None:
+    folder = Path(service).expanduser().resolve()
+    if not service or not folder.is_dir():
+        sys.exit("Say which repository: make adopt SERVICE=../their-service")
+    if only and only not in SLICES:
+        sys.exit(f"{only}: no such slice. There are {', '.join(SLICES)}; without ONLY, everything.")
+    refuse_unsafe_start(folder)
+    before = {
+        path: (folder / path).read_bytes()
+        for path in git(folder, "ls-files", "-z").split("\0")
+        if (folder / path).is_file()
+    }
+    with tempfile.TemporaryDirectory() as temporary:
+        rendered = render(Path(temporary) / folder.name, answers(folder, answers_file), source)
+    chosen = slice_of(rendered, only, before)
+    git(folder, "switch", "--quiet", "--create", f"{BRANCH}{f'-{only}' if only else ''}")
+    if not only:
+        chosen |= {"pyproject.toml": with_what_was_there(chosen["pyproject.toml"], before, chosen)}
+    conflicts = write(folder, chosen, before)
+    report(chosen, before, conflicts, only)
+
+
+def refuse_unsafe_start(folder: Path) -> None:
+    try:
+        dirty = git(folder, "status", "--porcelain")
+        git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+        top = Path(git(folder, "rev-parse", "--show-toplevel").strip())
+    except subprocess.CalledProcessError:
+        sys.exit(f"{folder} is no git repository with a commit: only there nothing can be lost.")
+    if dirty:
+        sys.exit(f"{folder} has changes that are not committed: commit them first, or put them aside (git stash -u).")
+    if top != folder:
+        sys.exit(f"{folder} is not the top of its repository, which is {top}: workflows belong there.")
+
+
+def answers(folder: Path, file: str) -> dict[str, Any]:
+    """Those given, over those of a slice before; jobs and calls are not guessed."""
+    remembered = yaml.safe_load((folder / ANSWERS).read_text()) if (folder / ANSWERS).is_file() else {"features": []}
+    return {name: value for name, value in remembered.items() if not name.startswith("_")} | read_answers(file)
+
+
+def render(folder: Path, given: Mapping[str, Any], source: str) -> dict[str, bytes]:
+    template: dict[str, Any] = {"src_path": source} if source else {"src_path": str(ROOT), "vcs_ref": "HEAD"}
+    try:
+        copier.run_copy(**template, dst_path=folder, data=dict(given), defaults=True, quiet=True)
+    except (CopierError, ProcessExecutionError, ValueError) as error:
+        sys.exit(f"Nothing was changed: {error}")
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def slice_of(rendered: dict[str, bytes], only: str, before: Mapping[str, bytes]) -> dict[str, bytes]:
+    if only:
+        spec = PathSpec.from_lines("gitignore", [*SLICES[only], f"/{ANSWERS}"])
+        return {path: content for path, content in rendered.items() if spec.match_file(path)}
+    if not own_history(before):
+        return rendered
+    # Two histories of one database do not go together, so the example domain stays out.
+    spec = PathSpec.from_lines("gitignore", EXAMPLE)
+    return {path: content for path, content in rendered.items() if not spec.match_file(path)} | {ROUTES: NO_ROUTES}
+
+
+def own_history(before: Mapping[str, bytes]) -> list[str]:
+    """Return the revisions of Alembic."""
+    revision = re.compile(rb"^down_revision\b", re.MULTILINE)
+    return [path for path, content in before.items() if path.endswith(".py") and revision.search(content)]
+
+
+def with_what_was_there(pyproject: bytes, before: Mapping[str, bytes], chosen: Mapping[str, bytes]) -> bytes:
+    """Depend on what requirements.txt says, and hold the code of before to none of the new checks yet."""
+    text = pyproject.decode()
+    lines = [line.split("#")[0].strip() for line in before.get("requirements.txt", b"").decode().splitlines()]
+    known = set(re.findall(r'^    "([\w-]+)', text, re.MULTILINE))
+    wanted = [line for line in lines if re.match(r"\w", line) and re.split(r"[^\w.-]", line)[0].lower() not in known]
+    text = text.replace(YOURS, YOURS + "".join(f"    {json.dumps(line)},\n" for line in wanted), 1)
+    old = sorted(path for path in before if path.endswith(".py") and path not in chosen)
+    if not old:
+        return text.encode()
+
+    patterns = [f"^{re.escape(path)}" for path in old]
+    modules = [re.sub(r"^src/|(/__init__)?\.py$", "", path).replace("/", ".") for path in old]
+    ignored = f"[[tool.mypy.overrides]]\n{listed('module', modules)}ignore_errors = true\n"
+    for before_line, added in {
+        "\n[tool.ruff.lint]\n": FROM_BEFORE + listed("extend-exclude", old),
+        "\n[[tool.mypy.overrides]]\n": FROM_BEFORE + listed("exclude", patterns),
+        "\n[tool.pytest.ini_options]\n": f"\n{ignored}",
+        "package_module_name_map": FROM_BEFORE + listed("extend_exclude", patterns) + unused(wanted),
+    }.items():
+        text = text.replace(before_line, added + before_line, 1)
+    return text.encode()
+
+
+def unused(requirements: list[str]) -> str:
+    """What only the code of before needs looks unused while that is not looked at."""
+    names = ", ".join(json.dumps(re.split(r"[^\w.-]", each)[0]) for each in requirements)
+    return f"per_rule_ignores = {{ DEP002 = [{names}] }}\n" if names else ""
+
+
+def listed(name: str, values: list[str]) -> str:
+    """Write a list in TOML, whose strings of this kind are those of JSON."""
+    return f"{name} = [\n" + "".join(f"    {json.dumps(value)},\n" for value in values) + "]\n"
+
+
+def write(folder: Path, chosen: Mapping[str, bytes], before: Mapping[str, bytes]) -> list[str]:
+    """Write what is new, and return the conflicts, which are marked in the files and in git."""
+    conflicts = []
+    for path, content in sorted(chosen.items()):
+        file, had = folder / path, before.get(path)
+        if had == content or (path == ANSWERS and had is not None):
+            continue
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if file.exists() and had is None:
+            sys.exit(f"{path} is there, and not under git: nothing would bring it back. Add it, or move it away.")
+        if had is None:
+            file.write_bytes(content)
+        elif path in UNION:
+            missing = [line for line in content.decode().splitlines() if line not in had.decode().splitlines()]
+            file.write_text(had.decode().rstrip("\n") + "\n" + "\n".join(missing) + "\n")
+        else:
+            merge(folder, path, content)
+            conflicts.append(path)
+    for path in (path for path in chosen if path.endswith(".sh")):
+        (folder / path).chmod(0o755)
+    return conflicts
+
+
+def merge(folder: Path, path: str, content: bytes) -> None:
+    """Put both sides into the file, and tell git that it is in conflict."""
+    with tempfile.TemporaryDirectory() as temporary:
+        base, theirs = Path(temporary) / "base", Path(temporary) / "theirs"
+        base.touch()
+        theirs.write_bytes(content)
+        subprocess.run(["git", "merge-file", *LABELS, path, base, theirs], cwd=folder, capture_output=True)
+        hash_ = git(folder, "hash-object", "-w", "--", str(theirs)).strip()
+    mode, ours = git(folder, "ls-files", "--stage", "--", path).split()[:2]
+    stages = f"0 {'0' * 40}\t{path}\n{mode} {ours} 2\t{path}\n{mode} {hash_} 3\t{path}\n"
+    subprocess.run(["git", "update-index", "--index-info"], cwd=folder, input=stages.encode(), check=True)
+
+
+def report(chosen: Mapping[str, bytes], before: Mapping[str, bytes], conflicts: list[str], only: str) -> None:
+    new = [path for path in chosen if path not in before]
+    print(f"{len(new)} files of the template are new, on a branch of their own; nothing is committed.")
+    if conflicts:
+        print(f"Both have these {len(conflicts)}; resolve each, and git add it:")
+        print("\n".join(f"  {path}" for path in conflicts))
+        print("Yours stands under `<<<<<<< before updating`, the template's above `>>>>>>> after updating`.")
+    if not only and (history := own_history(before)):
+        print("Your revisions stay, and the example domain was left out for them:")
+        print("\n".join(f"  {path}" for path in history))
+        print(
+            "  Move them to migrations/versions; let your models derive from app.chassis.data.model.Model, in modules"
+        )
+        print("  named models.py below src/app, with the names that your constraints have.")
+    if not only and any(path.endswith(".py") and path not in chosen for path in before):
+        print("Your code of before is on the lists `From before the template` in pyproject.toml, and no new rule is")
+        print(
+            "held against it: move it below src/app, a router at a time (src/app/routes.py), and take it off the lists."
+        )
+    print(f"Then: {NEXT[only]}")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+if __name__ == "__main__":
+    main(*(os.environ.get(name, "") for name in ("SERVICE", "ONLY", "ANSWERS", "SRC")))
