@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help service test test-all bench lint reserved-names requirements
+.PHONY: help service adopt versions histories test test-slow test-all sabotage bench lint reserved-names requirements
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,11 +12,26 @@ help: ## Show this list
 service: .venv/ready ## Write a service: DEST=../my-service [ANSWERS=answers.yml] [SRC=another template's path or URL]
 	@$(BIN)/python -m tools.service
 
-test: .venv/ready ## Run the tests, in a few minutes (some of them: .venv/bin/pytest tests/render)
-	@$(BIN)/pytest -m "not slow"
+adopt: .venv/ready ## Bring the template into a repository, on a branch: SERVICE=../theirs [ONLY=ci, docs or infra] [ANSWERS=…]
+	@$(BIN)/python -m tools.adopt
 
-test-all: test ## Run the slow tests too
+versions: .venv/ready ## Who is on which version of the template: make versions IN=../checkouts
+	@$(BIN)/python -m tools.versions
+
+test: .venv/ready ## Run the tests, in a few minutes (some of them: .venv/bin/pytest tests/render)
+	@$(BIN)/pytest -m "not slow and not release"
+
+test-slow: .venv/ready ## Run the slow tests
 	@$(BIN)/pytest -m slow -n 0 # one at a time: each keeps every core busy
+
+test-all: test test-slow ## Run all tests, those for a release too
+	@$(BIN)/pytest -m release -n 0
+
+histories: .venv/ready ## Update services with made-up pasts: make histories N=500 [SEED=0]
+	@$(BIN)/python -W ignore -m tests.update.random_histories
+
+sabotage: .venv/ready ## Break services in every way there is, and see each caught (one promise: make sabotage ARGS="--row data.locks")
+	@$(BIN)/python -m tests.sabotage $(ARGS)
 
 bench: .venv/ready ## Measure what hardening costs against the bare framework (and of each layer: make bench ARGS=--layers)
 	@$(BIN)/python -m bench $(ARGS)

@@ -180,6 +180,9 @@ def compare(scenarios: list[Scenario], arguments: argparse.Namespace, logs: Path
                 found = {each: measure(each, asked[each], arguments.seconds, arguments.connections) for each in pair}
                 if round_ >= 0:  # the first one only warms up
                     results[scenario.name].append((found[bare], found[hardened]))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results))
+        return
     print("| | bare req/s | hardened req/s | ratio | goal | bare CPU µs | hardened CPU µs | ratio |")
     print("|---|---|---|---|---|---|---|---|")
     for scenario in scenarios:
@@ -263,6 +266,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--layers", action="store_true", help="also without each layer in turn")
+    parser.add_argument("--json", type=Path, help="write what each round found there, and nothing else")
     parser.add_argument("--only", default="", help="scenarios whose name contains this")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, OTHERS)
@@ -283,6 +287,8 @@ def main() -> None:
         wanted = [scenario for scenario in every if arguments.only in scenario.name]
         print("With metrics, and traces sampled at 10 %.\n")
         compare(wanted, arguments, logs)
+        if arguments.json:
+            return
         telemetry([scenario for scenario in wanted if scenario.goal], arguments, logs)
         if arguments.layers:
             layers([scenario for scenario in wanted if scenario.goal], arguments, logs)

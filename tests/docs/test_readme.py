@@ -27,6 +27,9 @@ def test_uvx(template: Path, tmp_path: Path) -> None:
     assert "name: my-service" in (tmp_path / "my-service/.copier-answers.yml").read_text()
 
 
-@pytest.mark.parametrize("target", ["service", "test", "test-all", "lint", "reserved-names", "requirements"])
+@pytest.mark.parametrize(
+    "target",
+    ["service", "test", "test-slow", "test-all", "sabotage", "bench", "lint", "reserved-names", "requirements"],
+)
 def test_help(template: Path, tmp_path: Path, target: str) -> None:
     assert f"make {target} " in new_machine(tmp_path / "home", uv=False).done(template, "make", "help")

@@ -1,0 +1,244 @@
+"""Breaks services, and sees what catches it."""
+
+import os
+import re
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Self
+
+from tests import services
+from tests.sabotage.sabotage import CI_SETUP, READINESS, SERVICES, Sabotage
+
+# What `make readiness` says when every test has passed that there is: only words are left to judge.
+WORDS = """
+import sys
+from datetime import UTC, datetime
+from dev.readiness import attestations, catalogue, documents, verdict
+from dev.readiness.evidence import Evidence
+
+rows = catalogue.load()
+row = rows[sys.argv[1]]
+proofs = [Evidence(row.id, f"tests/{folder}test_it.py::test_it", "passed") for folder in ("", "infra/")]
+proofs = [each for each in proofs if each.part in row.parts and not row.attestable]
+found = verdict.Found(proofs, attestations.load(rows), documents.fingerprints(rows), documents.undecided())
+judged = verdict.judge(row, found, datetime.now(UTC).date())
+print(f"{row.id}: {judged.state}, {judged.why}")
+raise SystemExit(judged.state is verdict.State.OPEN)
+"""
+# A database server with all migrations, as long as its standard input is open.
+SERVER = """
+import sys
+from alembic import command
+from dev import database, environment, postgres
+
+environment.load(".env.example")
+with postgres.temporary() as server:
+    with database.address(database.create(server, "template_migrated")):
+        command.upgrade(database.alembic(), "heads")
+    print(server, flush=True)
+    sys.stdin.read()
+"""
+# What is broken there decides what the server has: it gets one of its own.
+MAKES_THE_DATABASE = ("migrations/", "src/app/chassis/data/migrations.py", "src/app/chassis/data/roles.py", "dev/")
+SECONDS = 900
+WITHOUT_DATABASE = ("tests/infra", "tests/test_supply_chain.py", "tests/ops")
+
+
+@dataclass(frozen=True)
+class Caught:
+    """What became of a sabotage."""
+
+    sabotage: Sabotage
+    by: str
+    """The first test that failed, or the command."""
+    seconds: float
+    problem: str
+    """Why it does not count, with what was printed. Empty: it was caught, and the row was named."""
+    led: bool
+    """Does what was printed mention the file, or what stands where it was broken?"""
+    gate: str = ""
+    """What the whole of `make check` said, if it was asked."""
+
+
+class Shipyard:
+    """Services of a template, a folder each, set up as their owner would."""
+
+    def __init__(self, template: Path, folder: Path, environment: Mapping[str, str]) -> None:
+        self.template, self.folder, self.environment = template, folder, {**os.environ, **environment}
+        self._lock = Lock()
+        self._servers: dict[Path, tuple[subprocess.Popen[str], str]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in self._servers.values():
+            server[0].communicate()
+
+    def service(self, name: str, worker: int = 0) -> Path:
+        """Return this service of this worker. The first time it is written, and committed with its lock file."""
+        folder = self.folder / f"{name.replace(' ', '-')}-{worker}"
+        if not folder.exists():
+            with self._lock:  # Copier's cache has none
+                services.write(self.template, folder, SERVICES[name])
+            self.run(folder, "git", "init", "--quiet")
+            made = self.run(folder, "make", "test", "ARGS=--version")  # all that tests need, and no test
+            if made.returncode:
+                raise RuntimeError(made.stdout)
+            services.commit(folder, "Start")
+        return folder
+
+    def run(self, folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        # Sessions that share a folder for temporary files stumble over each other when they clear it up.
+        temporary = folder.with_name(f"{folder.name}.tmp")
+        temporary.mkdir(exist_ok=True)
+        environment = self.environment | {"PYTEST_DEBUG_TEMPROOT": str(temporary)} | environment
+        return subprocess.run(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=SECONDS, errors="replace",
+        )  # fmt: skip
+
+    def _server(self, service: Path) -> str:
+        """Return the address of the server that all runs of this service share: starting one takes longer than a test."""
+        if service not in self._servers:
+            process = subprocess.Popen(
+                [".venv/bin/python", "-c", SERVER], cwd=service, env=self.environment, stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            assert process.stdout
+            self._servers[service] = process, process.stdout.readline().strip()
+        return self._servers[service][1]
+
+    def red(self, sabotages: Iterable[Sabotage]) -> dict[tuple[str, str], str]:
+        """Run what proves these rows, unbroken. Returns what is red already: service and row, and what was printed."""
+        found: dict[tuple[str, str], str] = {}
+        for name in sorted({each.service for each in sabotages}):
+            rows = sorted({each.row for each in sabotages if each.service == name and not _is_command(each)})
+            if rows:
+                options = [f"--row={row}" for row in rows]
+                ran = self.run(self.service(name), ".venv/bin/pytest", "-q", "-n", "2", *options)
+                named = [row for row in rows if _names(ran.stdout, row)]
+                found |= {(name, row): ran.stdout for row in (named or rows if ran.returncode else [])}
+        return found
+
+    def attempt(self, sabotage: Sabotage, worker: int = 0, *, gate: bool = False) -> Caught:
+        """Break it, run what can catch it, and mend it."""
+        service = self.service(sabotage.service, worker)
+        began = time.monotonic()
+        try:
+            before = self._check(service, sabotage).stdout if sabotage.tests == READINESS else ""
+            sabotage.apply(service)
+            self._tidy(service, sabotage)
+            ran = self._check(service, sabotage)
+            seconds = time.monotonic() - began
+            printed, by = ran.stdout, _first(ran.stdout, sabotage)
+            problem = ""
+            if ran.returncode == 0 or not by or printed == before:
+                problem = f"not caught\n{printed[-3000:]}"
+            elif not _names(printed, sabotage.row):
+                problem = f"caught, and the row is not named\n{printed[-3000:]}"
+            told = self._gate(service, sabotage) if gate and not _is_command(sabotage) else ""
+            if told.startswith("!"):
+                problem = f"{problem}\nthe whole gate {told}"
+            return Caught(sabotage, by, seconds, problem, _leads(sabotage, printed), told)
+        except ValueError as error:
+            return Caught(sabotage, "", 0, f"stale: {error}", led=False)
+        except subprocess.TimeoutExpired:
+            return Caught(sabotage, "", SECONDS, "it hung", led=False)
+        finally:
+            self.run(service, "git", "reset", "--quiet", "--hard")
+            self.run(service, "git", "clean", "--quiet", "-fd")
+
+    def _tidy(self, service: Path, sabotage: Sabotage) -> None:
+        """Do what `make fix` does: no formatter shall catch it, nor an import that is left over."""
+        if sabotage.file.endswith(".py"):
+            self.run(service, ".venv/bin/ruff", "check", "--quiet", "--fix", sabotage.file)
+            self.run(service, ".venv/bin/ruff", "format", "--quiet", sabotage.file)
+
+        if sabotage.file.endswith((".tf", ".tfvars")):
+            self.run(service, "terraform", "fmt", sabotage.file)
+
+    def _check(self, service: Path, sabotage: Sabotage) -> subprocess.CompletedProcess[str]:
+        match sabotage.tests:
+            case "readiness":
+                return self.run(service, ".venv/bin/python", "-c", WORDS, sabotage.row)
+            case "setup":
+                return self.run(service, "make", ".venv/.ready", CI="true")
+        tests = sabotage.tests.split() or _proofs(service, sabotage.row)
+        environment = {}
+        if all(each.startswith(WITHOUT_DATABASE) for each in tests):
+            environment = {"TEST_DATABASE_URL": "postgresql://x@127.0.0.1:1", "TEST_DATABASE_MIGRATED": "yes"}
+        elif not sabotage.file.startswith(MAKES_THE_DATABASE):
+            environment = {"TEST_DATABASE_URL": self._server(service), "TEST_DATABASE_MIGRATED": "yes"}
+        return self.run(service, ".venv/bin/pytest", "-q", "-x", f"--row={sabotage.row}", *tests, **environment)
+
+    def _gate(self, service: Path, sabotage: Sabotage) -> str:
+        """The whole of it. An exclamation mark stands before what must not be."""
+        ran = self.run(service, "make", "check")
+        if ran.returncode == 0:
+            return "! was green"
+        if not _names(ran.stdout, sabotage.row):
+            return f"! was red, and did not name the row\n{ran.stdout[-3000:]}"
+        return "red, and names the row"
+
+
+def _proofs(service: Path, row: str) -> list[str]:
+    """The files of tests that name the row: collecting all takes longer than running these."""
+    found = [path for path in (service / "tests").rglob("test_*.py") if f'"{row}"' in path.read_text()]
+    return [str(path.relative_to(service)) for path in sorted(found)]
+
+
+def _names(printed: str, row: str) -> bool:
+    return bool(re.search(rf"^{re.escape(row)}(: |$)", printed, re.MULTILINE))
+
+
+def _is_command(sabotage: Sabotage) -> bool:
+    return sabotage.tests in {READINESS, CI_SETUP}
+
+
+def _first(printed: str, sabotage: Sabotage) -> str:
+    if _is_command(sabotage):
+        return {READINESS: "make readiness", CI_SETUP: "make check"}[sabotage.tests]
+    found = re.search(r"^(?:FAILED|ERROR) (\S+?)(?:\[.*)?(?: - .*)?$", printed, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _leads(sabotage: Sabotage, printed: str) -> bool:
+    path = Path(sabotage.file)
+    changed = {word for line in (sabotage.old, sabotage.new) for word in re.findall(r"[A-Za-z][\w-]{4,}", line)}
+    places = {sabotage.file, path.name, f"{path.parent.name}.{path.stem}", *changed}
+    return any(place in printed for place in places)
+
+
+def run_all(
+    shipyard: Shipyard,
+    sabotages: list[Sabotage],
+    workers: int,
+    tell: Callable[[Caught], None],
+    gates: frozenset[Sabotage] = frozenset(),
+) -> list[Caught]:
+    """Break one after the other, a service for each worker."""
+    waiting, done, lock = deque(sabotages), list[Caught](), Lock()
+
+    def work(worker: int) -> None:
+        while True:
+            with lock:
+                if not waiting:
+                    return
+                sabotage = waiting.popleft()
+            caught = shipyard.attempt(sabotage, worker, gate=sabotage in gates)
+            with lock:
+                done.append(caught)
+                tell(caught)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for each in [pool.submit(work, worker) for worker in range(workers)]:
+            each.result()
+    order = {sabotage: number for number, sabotage in enumerate(sabotages)}
+    return sorted(done, key=lambda caught: order[caught.sabotage])
