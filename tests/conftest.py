@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Protocol
 
@@ -11,9 +12,15 @@ import pytest
 from tests import services
 
 ROOT = Path(__file__).parents[1]
+# Prints a configuration of Terraform that takes providers from this machine. It is not everywhere.
+MIRROR = ROOT.parent / "shared/tools/terraform-mirror"
 
 os.environ.update(
     GIT_CONFIG_GLOBAL=os.devnull,
+    # Repositories of tests need not survive a power cut, and waiting for the disk is most of what git does.
+    GIT_CONFIG_COUNT="1",
+    GIT_CONFIG_KEY_0="core.fsync",
+    GIT_CONFIG_VALUE_0="none",
     GIT_AUTHOR_NAME="Test",
     GIT_AUTHOR_EMAIL="test@example.com",
     GIT_COMMITTER_NAME="Test",
@@ -34,6 +41,28 @@ class Render(Protocol):
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     # Copier's cache has no lock, and every worker of xdist is a session.
     os.environ["COPIER_CACHE_DIR"] = plumbum.local.env["COPIER_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
+def providers_file(folder: Path) -> str:
+    """Where Terraform finds its providers: what the environment says, or this machine's mirror. Empty: nowhere."""
+    told = os.environ.get("TF_CLI_CONFIG_FILE", "")
+    if Path(told).is_file():
+        return told
+    if not MIRROR.exists():
+        return ""
+    found = subprocess.run([MIRROR], capture_output=True, text=True)
+    if found.returncode != 0:
+        return ""
+    path = folder / "terraformrc"
+    path.write_text(found.stdout)
+    return str(path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def providers(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Here and in the checks of services."""
+    if file := providers_file(tmp_path_factory.mktemp("terraform")):
+        os.environ["TF_CLI_CONFIG_FILE"] = file
 
 
 @pytest.fixture(scope="session")

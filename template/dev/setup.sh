@@ -24,6 +24,11 @@ python=$(find_python "$version") || {
     exit 1
 }
 
-[ -f uv.lock ] || echo "Writing uv.lock: commit it"
-"$uv" sync --quiet --python "$python"
+# CI takes what is locked, or nothing: it may not mend what it is to check.
+locked=
+if [ -f uv.lock ]; then locked=${CI:+--locked}; else echo "Writing uv.lock: commit it"; fi
+"$uv" sync --quiet --python "$python" $locked || {
+    echo "supply.locked: what uv.lock says cannot be installed${locked:+, or is not what pyproject.toml asks for: make lock}" >&2
+    exit 1
+}
 touch .venv/.ready

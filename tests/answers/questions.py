@@ -24,6 +24,12 @@ BAD: dict[str, list[str]] = {
     "authentication": ["", "OIDC", "basic", "oidc\n"],
     "features": ["[redis]", "[cache, redis]"],
     "compliance_level": ["", "gdpr", "Regulated"],
+    "cloud": ["", "AWS", "gcp"],
+    "region": ["", "eu-central", "mars-north-1"],
+    "domain": [
+        "", " ", "example", "Example.com", "https://example.com", "example.com/", "example.com.", "-a.com", "a..com",
+        "exämple.com", "a b.com", "example.com\n", "$(id).com", "x" * 64 + ".com", "a." * 100 + "com",
+    ],
     "python_version": ["", "3", "3.11", "3.13.1", "2.7", "three", "3.13\n", "latest"],
 }
 GOOD: dict[str, str | list[str]] = {
@@ -35,6 +41,9 @@ GOOD: dict[str, str | list[str]] = {
     "authentication": "api-keys",
     "features": ["cache"],
     "compliance_level": "personal-data",
+    "cloud": "aws",
+    "region": "us-east-1",
+    "domain": "shop.example.co.uk",
     "python_version": "3.12",
 }
 ODD_DESCRIPTIONS = [

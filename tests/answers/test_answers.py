@@ -43,6 +43,18 @@ def test_the_command_line_refuses_it_too(template: Path, tmp_path: Path, questio
     assert not (tmp_path / "service").exists()
 
 
+@pytest.mark.parametrize("name", ["aws", "awsome", "aws-orders", "ssm", "ssm-orders", "internal-orders", "sthree-x"])
+def test_a_name_that_aws_refuses_is_refused_there_only(template: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="'cloud': AWS refuses names that begin with aws"):
+        services.ask(template, {"name": name, "cloud": "aws"})
+    services.ask(template, {"name": name, "cloud": "none"})  # a service from before may have it
+
+
+@pytest.mark.parametrize("name", ["laws", "raws-orders", "internals", "amzn"])
+def test_a_name_that_only_sounds_like_it_is_taken(template: Path, name: str) -> None:
+    services.ask(template, {"name": name, "cloud": "aws"})
+
+
 def test_good_answers_are_kept(render: Render) -> None:
     answers = yaml.safe_load((render(**GOOD) / ".copier-answers.yml").read_text())
     assert {name: value for name, value in answers.items() if not name.startswith("_")} == GOOD

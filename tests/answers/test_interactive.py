@@ -16,6 +16,8 @@ CHOICES = {
     "authentication": DOWN,
     "features": SPACE + (DOWN + SPACE) * 2,
     "compliance_level": DOWN,
+    "cloud": UP,
+    "region": DOWN * 3,
     "python_version": UP,
 }
 

@@ -18,6 +18,7 @@ MAY_NAME_THE_TEMPLATE = {
     "docs/ownership.md",
     "Makefile",
     "dev/template_update.py",
+    "dev/template_answers.py",
     "dev/template_pull_request.py",
 }
 BRACKETS = re.compile(r"#\{|\}#|#%|%#|#\||\|#")

@@ -33,6 +33,9 @@ PROFILES: dict[str, Answers] = {
         "authentication": "api-keys",
         "features": ["jobs", "upstream", "cache"],
         "compliance_level": "regulated",
+        "cloud": "aws",
+        "region": "us-east-1",
+        "domain": "d" * 63 + ".example.com",
         "python_version": "3.14",
     },
 }
@@ -50,7 +53,8 @@ def test_every_file(service: Path, check: Callable[[Path], list[str]]) -> None:
 
 def test_every_answer_is_remembered(template: Path, service: Path) -> None:
     answers = yaml.safe_load((service / ".copier-answers.yml").read_text())
-    assert set(answers) == {"_commit", "_src_path", *services.questions(template)}
+    not_asked = {"region", "domain"} if answers["cloud"] == "none" else set()
+    assert set(answers) == {"_commit", "_src_path", *services.questions(template)} - not_asked
 
 
 @pytest.mark.parametrize("question", GOOD)
@@ -58,8 +62,9 @@ def test_every_question_changes_something(template: Path, tmp_path: Path, questi
     def content(folder: Path) -> dict[str, str]:
         return {name: text for name, text in checks.files(folder) if name != ".copier-answers.yml"}
 
-    default = services.write(template, tmp_path / "one" / "my-service")
-    other = services.write(template, tmp_path / "two" / "my-service", {question: GOOD[question]})
+    asked: Answers = {"cloud": "aws"} if question in {"region", "domain"} else {}
+    default = services.write(template, tmp_path / "one" / "my-service", asked)
+    other = services.write(template, tmp_path / "two" / "my-service", {**asked, question: GOOD[question]})
     assert content(default) != content(other)
 
 

@@ -28,6 +28,8 @@ class Server:
         self.at_once = 0
         """How many requests it was working on at the same time, at most."""
         self.url = ""
+        self.leave: Callable[[], None] = lambda: None
+        """Listen no longer: whoever comes now is refused."""
         self._working = 0
 
     @contextlib.asynccontextmanager
@@ -42,6 +44,7 @@ class Server:
 
         server = await asyncio.start_server(connected, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        self.leave = server.close
         try:
             yield self
         finally:

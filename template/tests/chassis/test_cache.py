@@ -186,6 +186,7 @@ async def test_a_crowd_asks_the_database_once(client: AsyncClient, own: Settings
     assert reads == 1
 
 
+@pytest.mark.usefixtures("patience")
 async def test_a_crowd_waits_for_its_own_reader_however_long_it_takes(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -253,7 +254,8 @@ async def test_it_serves_while_valkey_is_killed_and_comes_back(
             break
         await asyncio.sleep(0.05)
     said = capsys.readouterr().out
-    assert said.count("cache does not answer") == said.count("cache is back") == 1
+    # On a busy machine a command of before may fail after it was back. A line for each reader would be hundreds.
+    assert 1 <= said.count("cache does not answer") == said.count("cache is back") <= 3
 
 
 async def test_what_changed_while_valkey_was_out_of_sight_is_forgotten_when_it_is_back(

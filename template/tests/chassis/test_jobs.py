@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import structlog
 from procrastinate.schema import SchemaManager
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -239,7 +240,8 @@ async def test_priorities_delays_and_limits(
         await until(lambda: is_idle(database))
     done = await notes(database)
     assert done[0] == "first"
-    assert done[-1] == "later"
+    due = await database.fetchval("SELECT max(scheduled_at) FROM procrastinate_jobs")
+    assert await database.fetchval("SELECT at >= $1 FROM errands WHERE note = 'later' AND step = 'begun'", due)
     rows = await database.fetch("SELECT step, note FROM errands WHERE note LIKE 'alone%' ORDER BY at")
     assert [row["step"] for row in rows] == ["begun", "done"] * 3
     rows = await database.fetch("SELECT step FROM errands WHERE note LIKE 'locked%' ORDER BY at")
@@ -507,6 +509,10 @@ async def test_the_numbers_tell_of_waiting_jobs_dead_letters_and_missed_schedule
     assert now.late_seconds["each_minute"] < SECONDS
     await numbers.send(engine, jobs)
     assert numbers.DEAD_LETTERS.series[()] == 1
+    with structlog.testing.capture_logs() as lines:
+        await numbers.tell(engine, jobs)
+    told = {"event": "jobs measured", "waiting": 0, "age_seconds": 0, "dead": 1, "missed": 0, "log_level": "info"}
+    assert lines == [told], "alarms read these names"
     await engine.dispose()
 
 

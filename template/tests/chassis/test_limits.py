@@ -39,6 +39,13 @@ def assert_refused(said: bytes, status: HTTPStatus, code: str) -> None:
     assert problem["request_id"] == headers["x-request-id"]
 
 
+@pytest.mark.row("security.headers")
+def test_the_server_does_not_say_what_it_is(service: Service) -> None:
+    said = exchange(service, [b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"])
+    assert b" 200 " in said
+    assert b"\r\nserver:" not in said.lower(), "server_header in app/chassis/http/server.py"
+
+
 def test_fifty_megabytes_are_refused_by_their_declared_length(service: Service) -> None:
     # Not a byte of the body is sent: the answer does not wait for it.
     said = exchange(service, [POST + b"Content-Length: 50000000\r\n\r\n"])
