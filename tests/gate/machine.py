@@ -8,7 +8,19 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-OURS = ("VIRTUAL_ENV", "PYTHON", "PYTEST", "COPIER", "GIT_CONFIG", "MAKE", "MFLAGS", "UV_", "PORT", "DATABASE_URL")
+OURS = (
+    "VIRTUAL_ENV",
+    "PYTHON",
+    "PYTEST",
+    "COPIER",
+    "GIT_CONFIG",
+    "MAKE",
+    "MFLAGS",
+    "UV_",
+    "PORT",
+    "DATABASE_URL",
+    "CI",
+)
 
 
 @dataclass
