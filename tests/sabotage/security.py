@@ -114,8 +114,8 @@ SABOTAGES = [
     Sabotage(
         "security.audit-trail",
         "the trail can be changed",
-        "migrations/chassis/audit_trail.py",
-        "BEFORE UPDATE OR DELETE OR TRUNCATE",
+        "migrations/chassis/audit_trail_retention.py",
+        "BEFORE UPDATE OR TRUNCATE",
         "BEFORE TRUNCATE",
         "tests/chassis/test_audit_trail.py",
     ),

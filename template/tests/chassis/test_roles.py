@@ -82,11 +82,16 @@ async def test_no_statement_holds_what_is_kept_of_a_password(
     """Servers log slow and failed statements, and keep statistics of all of them."""
     assert urls
     statements: list[str] = []
+    values: list[str] = []
     connect = asyncpg.connect
+
+    def note(logged: Any) -> None:
+        statements.append(logged.query)
+        values.append(str(logged.args))
 
     async def watched(*arguments: Any, **options: Any) -> asyncpg.Connection:
         connection = await connect(*arguments, **options)
-        connection.add_query_logger(lambda logged: statements.append(logged.query))
+        connection.add_query_logger(note)
         return connection
 
     monkeypatch.setattr(asyncpg, "connect", watched)
@@ -94,4 +99,5 @@ async def test_no_statement_holds_what_is_kept_of_a_password(
     with pytest.raises(asyncpg.RaiseError, match='role "nobody" does not exist') as failed:
         await roles.create(empty_database_url, {"nobody": "secret"})
     assert len(statements) > 4
+    assert [each for each in values if "secret" in each] == [], "the password itself never leaves"
     assert [text for text in [*statements, str(failed.value), str(failed.value.context)] if "SCRAM" in text] == []
