@@ -36,8 +36,18 @@ def test_this_process_is_in_that_zone(zone: str) -> None:
     assert time.timezone == -60 * offsets[zone]
 
 
+ELSEWHERE = """
+DO $$ BEGIN
+    EXECUTE format('ALTER DATABASE %I SET timezone TO %L', current_database(), 'Asia/Kathmandu');
+END $$;
+"""
+
+
 async def test_the_database_reads_and_writes_utc(settings: Settings) -> None:
     engine = create_engine(settings)
+    async with engine.begin() as connection:
+        await connection.execute(text(ELSEWHERE))
+    await engine.dispose()  # a connection keeps the zone that it began with
     async with engine.connect() as connection:
         now: datetime = (await connection.execute(text("SELECT now()"))).scalar_one()
         midnight: datetime = (await connection.execute(text("SELECT timestamptz '2026-11-21 00:00'"))).scalar_one()
