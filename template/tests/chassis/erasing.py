@@ -14,9 +14,9 @@ from app.chassis.jobs.job import Payload, job
 from app.chassis.jobs.work import Work
 from app.chassis.privacy import jobs
 
-QUIET = timedelta(seconds=1.5)
+QUIET = timedelta(seconds=5)
 SECONDS = 1
-"""How long the job takes: not longer than `QUIET`, as it is of all jobs."""
+"""How long the job takes: all its attempts together not longer than `QUIET`, on a busy machine too."""
 
 
 class Watched(Payload):
