@@ -64,6 +64,17 @@ def test_commands_and_links_lead_somewhere(document: Path) -> None:
     assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= headings
 
 
+@pytest.mark.row("ops.runbook")
+def test_nobody_is_sent_to_the_development_database() -> None:
+    """`make flag` and its like act on this machine: during an incident they would change nothing, and seem to."""
+    recipes = "".join(path.read_text(encoding="utf-8") for path in MAKEFILES if path.exists())
+    here = set(re.findall(r"^([a-z-]+):.*\n(?:\t.*\n)*?\t.*-m dev\.(?:flags|jobs) ", recipes, re.MULTILINE))
+    night = [path for path in DOCUMENTS if path.stem in {"runbook", "on-call", "one-page"} or "incidents" in path.parts]
+    assert here
+    told = {each: set(re.findall(r"`make ([a-z-]+)", each.read_text(encoding="utf-8"))) for each in night}
+    assert {each.name: targets & here for each, targets in told.items() if targets & here} == {}
+
+
 @pytest.mark.row("ops.architecture")
 def test_the_diagram_shows_what_is_there() -> None:
     assert len(DIAGRAM) == 1
