@@ -16,7 +16,7 @@ from tests.gate.machine import new_machine
 from tests.services import Answers, commit, git
 from tests.update import histories, remembering, updating
 from tests.update.conftest import Template
-from tests.update.kept import kept, owned
+from tests.update.kept import kept, owned, skipped
 from tests.update.test_template_update import REFUSED, UP_TO_DATE, Finished, bin_, environment  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("remembered")
@@ -88,7 +88,8 @@ def agree(service: Service, before: Answers, change: Answers) -> None:
     assert ran.returncode == UP_TO_DATE, ran.stdout + ran.stderr
     fresh = updating.tree(service.write({**before, **change}, "fresh"))
     after = updating.tree(path)
-    theirs = owned({*old, *after, *fresh}, kept((service.template / "copier.yml").read_text()))
+    rules = (service.template / "copier.yml").read_text()
+    theirs = owned({*old, *after, *fresh}, kept(rules)) | owned(old.keys() & fresh.keys(), skipped(rules))
     remains = {name for name in old.keys() - fresh.keys() if name.startswith("migrations/chassis/")}
     assert updating.difference(after, fresh) <= theirs | remains
     assert not updating.difference(after, old) & theirs
