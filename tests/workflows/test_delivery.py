@@ -190,12 +190,20 @@ def test_at_level_regulated_two_promote(original: Path, render: Render, name: st
 def test_without_a_cloud_there_is_no_trace(render: Render) -> None:
     service = render()
     assert sorted(path.stem for path in (service / ".github/workflows").glob("*")) == [
-        "ci", "scorecard", "security", "template-update",
+        "ci", "readiness", "scorecard", "security", "template-update",
     ]  # fmt: skip
     assert not (service / "tests/test_delivery.py").exists()
     assert json.loads((service / ".github/environments.json").read_text()).keys() == {"template-update"}
     assert "terraform" not in (service / ".github/dependabot.yml").read_text()
     assert load(service / CI)["on"].keys() == {"pull_request", "push"}
+
+
+def test_the_report_is_published_with_and_without_a_cloud(service: Path, render: Render) -> None:
+    for workflow in (service / ".github/workflows/deploy.yml", render() / ".github/workflows/readiness.yml"):
+        asked, kept = load(workflow)["jobs"]["readiness"]["steps"][-2:]
+        assert asked["run"] == "make readiness"
+        assert kept["if"] == "success() || failure()", "the report of what is open matters most"
+        assert kept["with"]["path"].split() == ["reports/readiness.html", "reports/readiness.json"]
 
 
 # The steps.
