@@ -83,7 +83,7 @@ SABOTAGES = [
         "jobs that are stopped are failures",
         f"{JOBS}/attempt.py",
         '        log.info("job interrupted")\n        return Again()',
-        "        raise",
+        '        return GivenUp("stopped", "It took too long.")',
         TESTS,
     ),
     Sabotage(
