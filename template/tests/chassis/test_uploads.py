@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.chassis.settings import load
 from app.chassis.uploads import cleaning
 from app.chassis.uploads.models import Upload, UploadRemoval
-from app.chassis.uploads.storage import PREFIX, StorageUnavailable, connected
+from app.chassis.uploads.storage import PREFIX, StorageUnavailable, base64, connected
 from app.settings import Settings
 from app.uploads import MAX_BYTES
 from tests.chassis.process import serving
@@ -137,10 +137,10 @@ async def test_what_may_not_be_uploaded_is_refused_before_anything_is_sent(
         (CONTENT + b"and more", {}),
         (CONTENT[:-1], {}),
         (CONTENT[::-1], {}),
-        (CONTENT[::-1], {"x-amz-checksum-sha256": "AAAA"}),
+        (CONTENT[::-1], {"x-amz-checksum-sha256": base64(hashlib.sha256(CONTENT[::-1]).hexdigest())}),
         (CONTENT, {"content-type": "text/html"}),
     ],
-    ids=["longer", "shorter", "other bytes", "other checksum", "other type"],
+    ids=["longer", "shorter", "other bytes", "other bytes with their checksum", "other type"],
 )
 async def test_s3_takes_nothing_but_what_was_announced(
     client: AsyncClient, sender: AsyncClient, bucket: Bucket, content: bytes, headers: dict[str, str]
