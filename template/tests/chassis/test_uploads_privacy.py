@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from http import HTTPStatus
 
 import pytest
 from fastapi import FastAPI
@@ -9,7 +10,7 @@ from httpx2 import AsyncClient
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.chassis.privacy import inventory, requests
+from app.chassis.privacy import holds, inventory, requests
 from app.chassis.privacy.export import export
 from app.chassis.privacy.requests import Kind
 from app.chassis.uploads import cleaning
@@ -43,3 +44,16 @@ async def test_an_erasure_takes_the_files_with_it(
     await cleaning.clean(app.state.engine, app.state.storage)
     assert upload_id not in bucket.files()
     assert await left(app) == 0
+
+
+@pytest.mark.row("law.erasure")
+async def test_what_is_held_its_owner_cannot_delete(app: FastAPI, client: AsyncClient, sender: AsyncClient) -> None:
+    path = await stored(client, sender)
+    async with AsyncSession(app.state.engine) as session, session.begin():
+        owner = (await session.execute(select(Upload.owner))).scalar_one()
+        await holds.place(session, owner, by="dpo", reason="case 7")
+    refused = await client.delete(path)
+    assert (refused.status_code, refused.json()["code"]) == (HTTPStatus.CONFLICT, "legal_hold")
+    async with AsyncSession(app.state.engine) as session, session.begin():
+        await holds.lift(session, owner, by="dpo")
+    assert (await client.delete(path)).status_code == HTTPStatus.NO_CONTENT
