@@ -2,8 +2,9 @@
 
 import hashlib
 import os
+import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,12 +13,14 @@ import boto3
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
+from pydantic import ValidationError
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.chassis.settings import load
 from app.chassis.uploads import cleaning
 from app.chassis.uploads.models import Upload, UploadRemoval
+from app.chassis.uploads.settings import UploadsSettings
 from app.chassis.uploads.storage import PREFIX, StorageUnavailable, base64, connected
 from app.settings import Settings
 from app.uploads import MAX_BYTES
@@ -269,3 +272,27 @@ async def test_without_storage_the_service_says_so_and_loses_nothing(
         with pytest.raises(StorageUnavailable):
             await cleaning.clean(app.state.engine, nowhere)
         assert await left(app) == 1, "for the next turn"
+
+
+@pytest.mark.row("tls.everywhere")
+@pytest.mark.parametrize(
+    ("endpoint", "begins"),
+    [
+        ("aws", "https://uploads.s3.eu-central-1.amazonaws.com/uploads/"),
+        ("https://s3.example.com", "https://s3.example.com/uploads/uploads/"),
+    ],
+)
+async def test_outside_development_files_travel_by_tls(endpoint: str, begins: str) -> None:
+    settings = UploadsSettings(
+        uploads_bucket="uploads", uploads_region="eu-central-1", uploads_endpoint=endpoint
+    )  # without an environment that says otherwise
+    announced = Upload(id=uuid.uuid4(), send_until=datetime.now(UTC) + timedelta(minutes=1), **announcement())
+    async with connected(settings) as storage:
+        assert (await storage.to_send(announced)).url.startswith(begins)
+
+
+@pytest.mark.row("tls.everywhere")
+@pytest.mark.parametrize("endpoint", ["http://s3.example.com", "s3.example.com", "https://key@s3.example.com"])
+def test_another_endpoint_is_refused(endpoint: str) -> None:
+    with pytest.raises(ValidationError, match="uploads_endpoint"):
+        UploadsSettings(uploads_bucket="uploads", uploads_region="eu-central-1", uploads_endpoint=endpoint)
