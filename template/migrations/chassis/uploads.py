@@ -42,12 +42,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_upload_removals")),
     )
     op.create_index(op.f("ix_upload_removals_due_at"), "upload_removals", ["due_at"], unique=False)
-    # Whoever deletes a row, the API, an erasure, the end of its period or a person: its file goes as well.
+    # Whoever deletes a row, the API, an erasure, the end of its period or a person: its file goes as well. Not while
+    # somebody may be sending it still: who has begun before the address expired may go on, and be slow.
     op.execute(
         """
         CREATE FUNCTION remove_upload() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN
-            INSERT INTO upload_removals (id, due_at) VALUES (OLD.id, greatest(now(), OLD.send_until));
+            INSERT INTO upload_removals (id, due_at)
+                VALUES (OLD.id, greatest(now(), OLD.send_until + interval '1 hour'));
             RETURN NULL;
         END $$
         """

@@ -13,15 +13,13 @@ BATCH = 1000
 """As many as S3 removes at once."""
 PATIENCE = timedelta(hours=1)
 """How long an upload may take from when it is announced until it is complete."""
-MARGIN = timedelta(minutes=1)
-"""What clocks may differ."""
 
 
 async def clean(engine: AsyncEngine, storage: Storage) -> None:
     """Do both, a batch at a time. Raises StorageUnavailable: what is left is for the next turn."""
     while await _forget_never_stored(engine) == BATCH:
         pass
-    due = select(UploadRemoval.id).where(UploadRemoval.due_at <= func.now() - MARGIN).limit(BATCH)
+    due = select(UploadRemoval.id).where(UploadRemoval.due_at <= func.now()).limit(BATCH)
     while True:
         async with engine.connect() as connection:
             ids = (await connection.scalars(due)).all()

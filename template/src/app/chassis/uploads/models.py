@@ -39,4 +39,4 @@ class UploadRemoval(Model):
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     due_at: Mapped[datetime] = mapped_column(index=True)
-    """Not before the address has expired by which the file could come back."""
+    """An hour after the address has expired, at the earliest: before that the file could come back."""
