@@ -31,7 +31,7 @@ def python_names() -> set[str]:
 
 def package_names(template: Path = ROOT) -> set[str]:
     """Those of every feature, on the oldest Python, which needs the most."""
-    every: dict[str, Any] = {"features": ["jobs", "upstream", "cache"], "python_version": "3.12"}
+    every: dict[str, Any] = {"features": ["jobs", "upstream", "cache", "uploads"], "python_version": "3.12"}
     return {
         name
         for authentication in ("oidc", "api-keys")

@@ -84,6 +84,7 @@ def test_the_diagram_shows_what_is_there() -> None:
         "database": True,
         "worker": exists("app.worker"),
         "cache": exists("app.chassis.data.cache"),
+        "files": exists("app.chassis.uploads"),
         "issuer": exists("app.chassis.security.oidc"),
         "edge": (PROJECT / "infra").exists(),
     }

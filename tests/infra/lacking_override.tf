@@ -13,6 +13,10 @@ resource "aws_backup_selection" "main" {
   count = 0
 }
 
+resource "aws_backup_selection" "uploads" {
+  count = 0
+}
+
 resource "aws_backup_vault_policy" "elsewhere" {
   count = 0
 }

@@ -13,6 +13,12 @@ resource "aws_lb" "main" {
   enable_deletion_protection = false
 }
 
+resource "aws_s3_bucket" "uploads" {
+  lifecycle {
+    prevent_destroy = false
+  }
+}
+
 resource "aws_kms_key" "main" {
   lifecycle {
     prevent_destroy = false

@@ -20,7 +20,11 @@ from tests.infra.cloud import Cloud
 
 HERE = Path(__file__).parent
 LOCAL_STATE = 'terraform {\n  backend "local" {}\n}\n'
-FEATURES = {"nothing": [], "everything": ["jobs", "upstream", "cache"], "no cache": ["jobs", "upstream"]}
+FEATURES = {
+    "nothing": [],
+    "everything": ["jobs", "upstream", "cache", "uploads"],
+    "no cache": ["jobs", "upstream", "uploads"],
+}
 LEVELS = ["baseline", "personal-data", "regulated"]
 # Bootstrap knows nothing of features.
 CASES = [

@@ -20,7 +20,7 @@ from tests.services import Answers
 GATES: dict[str, Answers] = {
     "jobs and cache, without upstream": {
         "authentication": "api-keys",
-        "features": ["jobs", "cache"],
+        "features": ["jobs", "cache", "uploads"],
         "compliance_level": "personal-data",
         "python_version": "3.12",
     },

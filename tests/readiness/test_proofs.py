@@ -22,7 +22,7 @@ ROWS = [
 # The strictest level and every feature: the rows of all others are among its own.
 EVERYTHING: services.Answers = {
     "authentication": "oidc",
-    "features": ["jobs", "upstream", "cache"],
+    "features": ["jobs", "upstream", "cache", "uploads"],
     "compliance_level": "regulated",
     "cloud": "aws",
 }

@@ -31,7 +31,7 @@ PROFILES: dict[str, Answers] = {
         "on_call_email": "e" * 64 + "@" + "d" * 63 + ".example.com",
         "repository_owner": "r" * 39,
         "authentication": "api-keys",
-        "features": ["jobs", "upstream", "cache"],
+        "features": ["jobs", "upstream", "cache", "uploads"],
         "compliance_level": "regulated",
         "cloud": "aws",
         "region": "us-east-1",

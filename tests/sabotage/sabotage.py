@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.services import Answers
 
 EVERYTHING: Answers = {
-    "features": ["jobs", "upstream", "cache"],
+    "features": ["jobs", "upstream", "cache", "uploads"],
     "compliance_level": "regulated",
     "cloud": "aws",
     "domain": "example.com",

@@ -47,7 +47,7 @@ LATEST: dict[str, Answers] = {
     "least": {"authentication": "none", "features": []},
     "keys, jobs": {"authentication": "api-keys", "features": ["jobs"], "compliance_level": "personal-data"},
     "cloud": {"cloud": "aws", "features": ["upstream"], "python_version": "3.12"},
-    "most": {"cloud": "aws", "features": ["jobs", "upstream", "cache"], "compliance_level": "regulated"},
+    "most": {"cloud": "aws", "features": ["jobs", "upstream", "cache", "uploads"], "compliance_level": "regulated"},
 }
 
 

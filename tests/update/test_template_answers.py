@@ -25,11 +25,11 @@ COMMAND = [sys.executable, "-m", "dev.template_answers"]
 LEAST: Answers = {"authentication": "none", "features": [], "compliance_level": "baseline", "cloud": "none"}
 MOST: Answers = {
     "authentication": "oidc",
-    "features": ["jobs", "upstream", "cache"],
+    "features": ["jobs", "upstream", "cache", "uploads"],
     "compliance_level": "regulated",
     "cloud": "aws",
 }
-FEATURES = ["jobs", "upstream", "cache"]
+FEATURES = ["jobs", "upstream", "cache", "uploads"]
 
 
 def others() -> list[tuple[Answers, Answers]]:

@@ -29,7 +29,7 @@ locals {
   }
 }
 
-# The running code. It calls nothing of AWS; what yours does, add as a policy in extra.tf.
+# The running code. It may call nothing of AWS but what a policy beside this one says; for what yours calls, add one in extra.tf.
 resource "aws_iam_role" "app" {
   name                 = "${local.name}-app"
   assume_role_policy   = local.tasks_trust
