@@ -416,5 +416,14 @@ def same_name(service: Path, random: Random) -> str:
     return f"write {file}, which the template does not have yet"
 
 
-POLITE = [route, table, setting, dependency, registration, job, alarm, write_documents, small_files]
+def notes(service: Path, random: Random) -> str:
+    """Where documents say so, or are the owner's; what else is in docs/ is ours."""
+    candidates = [*sorted(service.glob("docs/*.md")), service / "README.md"]
+    theirs = [each for each in candidates if each.name != "ownership.md" and YOURS.search(each.read_text())]
+    file = random.choice([*theirs, *sorted(service.glob("legal/*.md")), service / "docs/our-notes.md"])
+    append(file, f"\n## Our own words {number(random)}\n\nDeploys wait for the anchor.\n")
+    return f"write into {file.relative_to(service)}"
+
+
+POLITE = [route, table, setting, dependency, registration, job, alarm, notes, small_files]
 """What docs/ownership.md in a service says how to do."""

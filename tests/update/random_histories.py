@@ -3,7 +3,7 @@
 A service of some release with some answers, some acts of its owner, and an update to a later release, with the code of
 `make template-update` in process. Afterwards every file is compared with what a careful person would have made of it
 (tests/update/merges.py). What fails is cut down to the acts that it takes, and printed as a history to read. For every
-fifty histories also a year of an owner who does as they were told, and must never be needed.
+hundred histories also a year, or two, of an owner who does as they were told, and must never be needed.
 """
 
 import contextlib
@@ -352,7 +352,7 @@ def main() -> int:
         template = build(Path(temporary) / "template")
         processes = int(os.environ.get("PROCESSES") or os.cpu_count() or 1)
         failed, numbers = many(template, range(first, first + count), processes)
-        needed, regular = years(template, range(first, first + max(1, count // 50)), processes)
+        needed, regular = years(template, range(first, first + max(1, count // 100)), processes)
     for text in [*failed, *needed]:
         print(re.sub(r"(?m)^(.{600}).*", r"\1…", text))
     print(json.dumps(dict(sorted(numbers.items())), indent=2))

@@ -16,6 +16,8 @@ EXAMPLES = {
     "a step beside a pin": History(NOW, "defaults", NEXT[2], (("dependabot", 842117),)),
     # Two ways of comparing lines put the same edit in two places: no defect of the merge, one of its judge.
     "a reworded line": History("v0.1.0", "defaults", NOW, (("reword", 36687),)),
+    # The template moved the lines around an owner's into a function of their own: they took it along, as they should.
+    "a line in what moved": History("v0.1.0", "defaults", NOW, (("edit_python", 336219),)),
     "pins of both sides": History(NOW, "cloud", NEXT[0], (("dependabot", 375441),)),
 }
 
@@ -73,6 +75,23 @@ def test_years(template: Path) -> None:
             "def f():\n    a()\n    b(1)\n",
             "def f():\n    a(1)\n    b(1)\n",
             True,
+        ),
+        # What the template moved into a function of its own takes the owner's line along, and only that.
+        (
+            "a.py",
+            "def f():\n    a()\n    b()\n    c()\n    d()\n    e()\n",
+            "def f():\n    a()\n    b()\n    c()\n    # Ours\n    d()\n    e()\n",
+            "def f():\n    g()\ndef g():\n    a()\n    b()\n    c()\n    d()\n    e()\n",
+            "def f():\n    g()\ndef g():\n    a()\n    b()\n    c()\n    # Ours\n    d()\n    e()\n",
+            True,
+        ),
+        (
+            "a.py",
+            "def f():\n    a()\n    b()\n    c()\n    d()\n    e()\n",
+            "def f():\n    a()\n    b()\n    c()\n    # Ours\n    d()\n    e()\n",
+            "def f():\n    g()\ndef g():\n    a()\n    b()\n    c()\n    d()\n    e()\n",
+            "def f():\n    g()\ndef g():\n    a()\n    # Ours\n    b()\n    c()\n    d()\n    e()\n",
+            False,
         ),
         ("a.py", "import a\n", "import a\nimport b\n", "import a\nimport c\n", "import a\nimport c\n", False),
         ("a.py", "x = 1\n", "x = 2\n", "x = 1\ny = 1\n", "x = 2\ny = 1\n", True),
