@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,17 @@ NEXT = {
     "infra": "Read infra/README.md: what is there first is imported into Terraform's state, or stays out of it.",
     "": "make check, then make readiness: it lists what is proven, and what is open, the gravest first.",
 }
+HISTORY = """\
+Your revisions stay, and the example domain was left out for them. Move them to migrations/versions. What has no name
+in them would get one by rule in a new database: give it the name that it has in yours (`\\d invoices` in psql shows
+"invoices_pkey"; so sa.PrimaryKeyConstraint("id", name="invoices_pkey")). Let your models say the same names, derive
+from app.chassis.data.model.Model, and stand in modules named models.py below src/app."""
+CODE = """\
+Your code of before is on the lists `From before the template` in pyproject.toml, and no new rule is held against it:
+move it below src/app, a router at a time (src/app/routes.py), and take it off the lists."""
+REPLACED = {"alembic.ini", "poetry.lock", "requirements.txt"}
+VERSIONS = "migrations/versions"
+RULES = ".squawk.toml"
 ROUTES = "src/app/routes.py"
 NO_ROUTES = b"""\
 \"\"\"The routes this service serves. Add your routers to the list.\"\"\"
@@ -70,6 +82,7 @@ def main(service: str, only: str, answers_file: str, source: str) -> None:
     git(folder, "switch", "--quiet", "--create", f"{BRANCH}{f'-{only}' if only else ''}")
     if not only:
         chosen |= {"pyproject.toml": with_what_was_there(chosen["pyproject.toml"], before, chosen)}
+        chosen |= {RULES: with_history(chosen[RULES], before)}
     conflicts = write(folder, chosen, before)
     report(chosen, before, conflicts, only)
 
@@ -119,14 +132,53 @@ def own_history(before: Mapping[str, bytes]) -> list[str]:
     return [path for path, content in before.items() if path.endswith(".py") and revision.search(content)]
 
 
+def moved(history: list[str]) -> list[str]:
+    """Return where revisions are once they stand in the folder that is read."""
+    return [f"{VERSIONS}/{path.rpartition('/')[2]}" for path in history]
+
+
+def with_history(rules: bytes, before: Mapping[str, bytes]) -> bytes:
+    """Hold no revision of before to the rules: what has run cannot be run more carefully."""
+    history = moved(own_history(before))
+    return rules + (FROM_BEFORE + listed("excluded_paths", history)).encode() if history else rules
+
+
+def required(before: Mapping[str, bytes]) -> list[str]:
+    """Return what the service depends on, by requirements.txt, [project] or Poetry's table."""
+    lines = [line.split(" #")[0].strip() for line in before.get("requirements.txt", b"").decode().splitlines()]
+    try:
+        pyproject = tomllib.loads(before.get("pyproject.toml", b"").decode())
+    except tomllib.TOMLDecodeError:
+        pyproject = {}
+    lines += pyproject.get("project", {}).get("dependencies", [])
+    for name, given in pyproject.get("tool", {}).get("poetry", {}).get("dependencies", {}).items():
+        details = given if isinstance(given, dict) else {"version": given}
+        extras = f"[{','.join(details['extras'])}]" if details.get("extras") else ""
+        # A caret's lower bound, as all of ours are: uv.lock has the versions.
+        version = re.sub(r"^[\^~](?=\d)|^(?=\d)", ">=", str(details.get("version", "*"))).removeprefix("*")
+        if name != "python":
+            lines.append(f"{name}{extras}{version}" if {*details} <= {"version", "extras"} else f"-- {name} = {given}")
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def named(requirement: str) -> str:
+    """Return which package it is, or nothing: a line of another kind is its owner's to carry over."""
+    found = re.match(r"([A-Za-z0-9][\w.-]*)\s*(?:\[[^\]]*\])?\s*(?:[<>=!~;].*)?$", requirement)
+    return re.sub(r"[-_.]+", "-", found[1]).lower() if found else ""
+
+
+def known(pyproject: bytes) -> set[str]:
+    """Return what the template depends on, with its own bounds."""
+    return {named(each) for each in tomllib.loads(pyproject.decode())["project"]["dependencies"]}
+
+
 def with_what_was_there(pyproject: bytes, before: Mapping[str, bytes], chosen: Mapping[str, bytes]) -> bytes:
-    """Depend on what requirements.txt says, and hold the code of before to none of the new checks yet."""
+    """Depend on what it depended on, and hold the code of before to none of the new checks yet."""
     text = pyproject.decode()
-    lines = [line.split("#")[0].strip() for line in before.get("requirements.txt", b"").decode().splitlines()]
-    known = set(re.findall(r'^    "([\w-]+)', text, re.MULTILINE))
-    wanted = [line for line in lines if re.match(r"\w", line) and re.split(r"[^\w.-]", line)[0].lower() not in known]
+    wanted = [each for each in required(before) if named(each) not in {"", *known(pyproject)}]
     text = text.replace(YOURS, YOURS + "".join(f"    {json.dumps(line)},\n" for line in wanted), 1)
-    old = sorted(path for path in before if path.endswith(".py") and path not in chosen)
+    text = unused(text, [named(each) for each in wanted])
+    old = code_of_before(before, chosen)
     if not old:
         return text.encode()
 
@@ -137,16 +189,26 @@ def with_what_was_there(pyproject: bytes, before: Mapping[str, bytes], chosen: M
         "\n[tool.ruff.lint]\n": FROM_BEFORE + listed("extend-exclude", old),
         "\n[[tool.mypy.overrides]]\n": FROM_BEFORE + listed("exclude", patterns),
         "\n[tool.pytest.ini_options]\n": f"\n{ignored}",
-        "package_module_name_map": FROM_BEFORE + listed("extend_exclude", patterns) + unused(wanted),
+        "package_module_name_map": FROM_BEFORE + listed("extend_exclude", patterns),
     }.items():
         text = text.replace(before_line, added + before_line, 1)
     return text.encode()
 
 
-def unused(requirements: list[str]) -> str:
+def unused(text: str, names: list[str]) -> str:
     """What only the code of before needs looks unused while that is not looked at."""
-    names = ", ".join(json.dumps(re.split(r"[^\w.-]", each)[0]) for each in requirements)
-    return f"per_rule_ignores = {{ DEP002 = [{names}] }}\n" if names else ""
+    if not names:
+        return text
+    key = "per_rule_ignores = { DEP002 = ["
+    if key in text:
+        return text.replace(key, f"{key}{json.dumps(names)[1:-1]}, ", 1)
+    return text.replace("package_module_name_map", f"{key}{json.dumps(names)[1:-1]}] }}\npackage_module_name_map", 1)
+
+
+def code_of_before(before: Mapping[str, bytes], chosen: Mapping[str, bytes]) -> list[str]:
+    """Return the modules that are the owner's, revisions where they are and where they are to be."""
+    old = {path for path in before if path.endswith(".py") and path not in chosen}
+    return sorted(old | {*moved(own_history(before))})
 
 
 def listed(name: str, values: list[str]) -> str:
@@ -197,19 +259,35 @@ def report(chosen: Mapping[str, bytes], before: Mapping[str, bytes], conflicts: 
         print(f"Both have these {len(conflicts)}; resolve each, and git add it:")
         print("\n".join(f"  {path}" for path in conflicts))
         print("Yours stands under `<<<<<<< before updating`, the template's above `>>>>>>> after updating`.")
-    if not only and (history := own_history(before)):
-        print("Your revisions stay, and the example domain was left out for them:")
-        print("\n".join(f"  {path}" for path in history))
-        print(
-            "  Move them to migrations/versions; let your models derive from app.chassis.data.model.Model, in modules"
-        )
-        print("  named models.py below src/app, with the names that your constraints have.")
-    if not only and any(path.endswith(".py") and path not in chosen for path in before):
-        print("Your code of before is on the lists `From before the template` in pyproject.toml, and no new rule is")
-        print(
-            "held against it: move it below src/app, a router at a time (src/app/routes.py), and take it off the lists."
-        )
+    if not only:
+        for sentence, things in left(chosen, before).items():
+            if things:
+                print(sentence + "".join(f"\n  {each}" for each in things))
+        if any(path.endswith(".py") and path not in chosen for path in before):
+            print(CODE)
     print(f"Then: {NEXT[only]}")
+
+
+def left(chosen: Mapping[str, bytes], before: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """Return what no conflict shows, and somebody has to see to."""
+    pyproject = chosen["pyproject.toml"].decode()
+    requirements = required(before)
+    test = re.compile(r"(?!tests/)(?:.*/)?(?:test_[^/]*|[^/]*_test)\.py")
+    return {
+        HISTORY: own_history(before),
+        "make test does not look for tests here: move them below tests.": [
+            path for path in before if test.fullmatch(path)
+        ],
+        "These requirements were not understood: write them into pyproject.toml.": [
+            each for each in requirements if not named(each)
+        ],
+        "Of these pyproject.toml has the template's versions.": [
+            each
+            for each in requirements
+            if named(each) and re.search("[<>=~!]", each) and json.dumps(each) not in pyproject
+        ],
+        "Nothing reads these any more: delete them when you miss nothing.": sorted(REPLACED & before.keys()),
+    }
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -31,6 +31,9 @@ def explore(database_url: str, headers: dict[str, str], directory: Path) -> None
     """Let schemathesis try all it knows on the running service: as somebody, and as nobody if that is a difference."""
     plenty = {"rate_limit_reads": 1_000_000, "rate_limit_writes": 1_000_000}
     with running("app", database_url=database_url, log_level="warning", **plenty) as service:
+        document = httpx2.get(f"{service.url}/openapi.json").json()
+        if not document["paths"]:
+            pytest.skip("there is no route yet: src/app/routes.py")
         for each in [headers, {}] if headers else [{}]:
             explored = subprocess.run(
                 [
@@ -48,7 +51,6 @@ def explore(database_url: str, headers: dict[str, str], directory: Path) -> None
             )
             assert explored.returncode == 0, explored.stdout + explored.stderr + service.log.read_text()
             if each or not headers:
-                document = httpx2.get(f"{service.url}/openapi.json").json()
                 for operation, statuses in answers(document, directory / "answers.har").items():
                     assert_of_use(operation, statuses)
 

@@ -161,6 +161,52 @@ def terraform(service: Path, random: Random) -> str | None:
 
 
 @act
+def alarm(service: Path, random: Random) -> str | None:
+    """As docs/ownership.md says: both halves of it, or the service's own tests are red."""
+    if not (service / "infra/service").is_dir():
+        return None
+    name, runbook = f"things-{number(random)}", service / "docs/runbook.md"
+    extra = service / "infra/service/extra.tf"
+    append(
+        extra,
+        ("\n" if extra.exists() else "")
+        + f"""resource "aws_cloudwatch_metric_alarm" "{name}" {{
+  alarm_name          = "${{local.name}}-{name}"
+  alarm_description   = "Things pile up. ${{local.runbook}}{name}"
+  namespace           = local.metrics
+  metric_name         = "{name}"
+  statistic           = "Sum"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = {number(random)}
+  period              = 300
+  evaluation_periods  = 2
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.main["warn"].arn]
+  ok_actions          = [aws_sns_topic.main["warn"].arn]
+  tags                = {{ tier = "warn" }}
+}}
+""",
+    )
+    append(
+        runbook,
+        f"""
+### {name}
+
+Things pile up. *warn*
+
+```sh
+make probe ENVIRONMENT=prod
+```
+
+- **Tell**: does anything take them away?
+- **Do**: take them away.
+- **Over**: the alarm's end arrives.
+""",
+    )
+    return f"add the alarm {name} and its entry in the runbook"
+
+
+@act
 def workflow(service: Path, random: Random) -> str:
     name, file = f"job-{number(random)}", service / ".github/workflows/ci.yml"
     runs = (
@@ -370,5 +416,14 @@ def same_name(service: Path, random: Random) -> str:
     return f"write {file}, which the template does not have yet"
 
 
-POLITE = [route, table, setting, dependency, registration, job, write_documents, small_files]
+def notes(service: Path, random: Random) -> str:
+    """Where documents say so, or are the owner's; what else is in docs/ is ours."""
+    candidates = [*sorted(service.glob("docs/*.md")), service / "README.md"]
+    theirs = [each for each in candidates if each.name != "ownership.md" and YOURS.search(each.read_text())]
+    file = random.choice([*theirs, *sorted(service.glob("legal/*.md")), service / "docs/our-notes.md"])
+    append(file, f"\n## Our own words {number(random)}\n\nDeploys wait for the anchor.\n")
+    return f"write into {file.relative_to(service)}"
+
+
+POLITE = [route, table, setting, dependency, registration, job, alarm, notes, small_files]
 """What docs/ownership.md in a service says how to do."""

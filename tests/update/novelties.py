@@ -21,6 +21,7 @@ def develop(template: Path, version: str, seed: int, changes: int = 30) -> None:
         for _ in range(20):
             if random.choice(kinds)(template / "template", files, random, seed * 100 + count):
                 break
+    alarm(template / "template", seed)
     changelog = template / "CHANGELOG.md"
     changelog.write_text(f"## {version}\n\n- Release {seed}.\n\n{changelog.read_text()}")
     releases.release(template, version)
@@ -111,6 +112,15 @@ def step(_: Path, files: list[Path], random: Random, number: int) -> bool:
     places = [place for place, line in enumerate(lines) if line.startswith("      - name: ")]
     lines.insert(random.choice(places), f"      - name: Since {number}\n        run: echo {number}\n")
     return rewritten(file, "".join(lines))
+
+
+def alarm(template: Path, number: int) -> None:
+    """With its entry in the runbook, above the owners' line, below which they write theirs."""
+    text = f'\nresource "terraform_data" "alarm_{number}" {{\n  input = "${{local.runbook}}alarm-{number}"\n}}\n'
+    append(template / "infra/service/alarms.tf", text)
+    runbook = template / "docs/runbook.md.jinja"
+    above, line, below = runbook.read_text().partition("<!-- yours: add below this line -->")
+    runbook.write_text(f"{above}### alarm-{number}\n\nCame with a release.\n\n{line}{below}")
 
 
 def new_file(template: Path, _files: list[Path], _random: Random, number: int) -> bool:

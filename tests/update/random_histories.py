@@ -2,7 +2,8 @@
 
 A service of some release with some answers, some acts of its owner, and an update to a later release, with the code of
 `make template-update` in process. Afterwards every file is compared with what a careful person would have made of it
-(tests/update/merges.py). What fails is cut down to the acts that it takes, and printed as a history to read.
+(tests/update/merges.py). What fails is cut down to the acts that it takes, and printed as a history to read. For every
+hundred histories also a year, or two, of an owner who does as they were told, and must never be needed.
 """
 
 import contextlib
@@ -153,15 +154,55 @@ def run(template: Path, history: History) -> Outcome:
         ours = texts(service)
         update(template, history, service, folder, outcome)
         result = texts(service)
-        remembered = yaml.safe_load(result[".copier-answers.yml"])
-        answers = {name: value for name, value in remembered.items() if not name.startswith("_")}
-        theirs = texts(written(template, history.target, answers, folder / "new" / "service"))
+        theirs = texts(written(template, history.target, answers_of(service), folder / "new" / "service"))
         compare(template, history, (base, ours, theirs, result), doers, outcome)
         unmerged = {*git(service, "diff", "--name-only", "--diff-filter=U").splitlines()}
         marked = {path for path, text in result.items() if merges.MARKER.search(text)}
         if missing := (marked - unmerged) - outcome_followed(outcome):
             outcome.problems.append(f"{missing}: markers that nothing announces")
         return outcome
+
+
+YEARS: dict[str, Answers] = {"v0.1.0": {}, NOW: LATEST["most"]}
+"""From the first release; and where everything is, from the newest."""
+
+
+def year(template: Path, start: str, random: Random) -> Outcome:
+    """Every month to now and on: Dependabot's pins, what an owner adds as they were told to, an update.
+
+    It ends with the first month in which somebody is needed, and its told has a line for every month.
+    """
+    versions = [*releases.releases(), NOW, *NEXT]
+    outcome = Outcome()
+    with tempfile.TemporaryDirectory() as temporary, remembering.remembered():
+        folder = Path(temporary)
+        service = written(template, start, YEARS[start], folder / "service")
+        commit(service, "Start")
+        before = start
+        for month, version in enumerate(versions[versions.index(start) + 1 :]):
+            base = texts(written(template, before, answers_of(service), folder / f"{month}" / "service"))
+            (service / "uv.lock").write_text(f"version = {month}\n")
+            done = [each(service, random) for each in [acts.dependabot, *random.sample(acts.POLITE, 3)]]
+            commit(service, f"Month {month}")
+            ours = texts(service)
+            history = History(before, "", version, ())
+            update(template, history, service, folder, outcome)
+            result = texts(service)
+            theirs = texts(written(template, version, answers_of(service), folder / f"{month}n" / "service"))
+            compare(template, history, (base, ours, theirs, result), {}, outcome)
+            outcome.told.append(f"{version}: {', '.join(filter(None, done))}")
+            unmerged = git(service, "diff", "--name-only", "--diff-filter=U").splitlines()
+            outcome.conflicts += [path for path in unmerged if path not in outcome.conflicts]
+            if outcome.problems or outcome.conflicts:
+                break
+            commit(service, f"Template {version}")
+            before = version
+    return outcome
+
+
+def answers_of(service: Path) -> Answers:
+    remembered = yaml.safe_load((service / ".copier-answers.yml").read_text())
+    return {name: value for name, value in remembered.items() if not name.startswith("_")}
 
 
 FOLLOWED = "followed: "
@@ -282,19 +323,42 @@ def many(template: Path, seeds: Sequence[int], processes: int) -> tuple[list[str
     return failed, numbers
 
 
+def one_year(arguments: tuple[Path, str, int]) -> tuple[str, Outcome]:
+    template, start, seed = arguments
+    return start, year(template, start, Random(seed))
+
+
+def years(template: Path, seeds: Sequence[int], processes: int) -> tuple[list[str], dict[str, Counter[str]]]:
+    """Let years go by from every start, and return those in which somebody was needed, and numbers."""
+    failed: list[str] = []
+    numbers = {start: Counter[str]() for start in YEARS}
+    with multiprocessing.Pool(processes) as pool:
+        each = [(template, start, seed) for start in YEARS for seed in seeds]
+        for (_, _, seed), (start, outcome) in zip(each, pool.map(one_year, each, chunksize=1), strict=True):
+            months = [line for line in outcome.told if not line.startswith(FOLLOWED)]
+            needed = [*outcome.problems, *(f"{path}: a conflict" for path in outcome.conflicts)]
+            numbers[start].update({"years": 1, "updates": len(months), "conflicts": len(outcome.conflicts)})
+            numbers[start]["files merged that both sides changed"] += outcome.merged
+            if needed:
+                story = [f"A year from {start}, seed {seed}:", *(f"  - {line}" for line in months)]
+                failed.append("\n".join([*story, *(f"  ! {line}" for line in needed)]))
+    return failed, numbers
+
+
 def main() -> int:
     count, first = (int(os.environ.get(name) or default) for name, default in (("N", 500), ("SEED", 0)))
     with tempfile.TemporaryDirectory(prefix="histories.") as temporary:
         os.environ[remembering.MEMORY] = f"{temporary}/memory"
         template = build(Path(temporary) / "template")
-        failed, numbers = many(
-            template, range(first, first + count), int(os.environ.get("PROCESSES") or os.cpu_count() or 1)
-        )
-    for text in failed:
+        processes = int(os.environ.get("PROCESSES") or os.cpu_count() or 1)
+        failed, numbers = many(template, range(first, first + count), processes)
+        needed, regular = years(template, range(first, first + max(1, count // 100)), processes)
+    for text in [*failed, *needed]:
         print(re.sub(r"(?m)^(.{600}).*", r"\1…", text))
     print(json.dumps(dict(sorted(numbers.items())), indent=2))
-    print(f"{len(failed)} of {count} histories failed.")
-    return bool(failed)
+    print(json.dumps({f"years from {start}": dict(each) for start, each in regular.items()}, indent=2))
+    print(f"{len(failed)} of {count} histories failed; in {len(needed)} of the years somebody was needed.")
+    return bool(failed or needed)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,13 @@
 """A sample of the made-up histories (more: `make histories`), those that once failed, and a year of a service."""
 
 from pathlib import Path
-from random import Random
 
 import pytest
-import yaml
 
 from tests import releases
 from tests.services import commit, git
-from tests.update import acts, merges, random_histories, remembering, updating
-from tests.update.random_histories import NEXT, NOW, History, Outcome
+from tests.update import merges, random_histories, remembering, updating
+from tests.update.random_histories import NEXT, NOW, History
 
 EXAMPLES = {
     # Files that moved are followed, but the template's next idea of the owner's domain must not.
@@ -18,6 +16,8 @@ EXAMPLES = {
     "a step beside a pin": History(NOW, "defaults", NEXT[2], (("dependabot", 842117),)),
     # Two ways of comparing lines put the same edit in two places: no defect of the merge, one of its judge.
     "a reworded line": History("v0.1.0", "defaults", NOW, (("reword", 36687),)),
+    # The template moved the lines around an owner's into a function of their own: they took it along, as they should.
+    "a line in what moved": History("v0.1.0", "defaults", NOW, (("edit_python", 336219),)),
     "pins of both sides": History(NOW, "cloud", NEXT[0], (("dependabot", 375441),)),
 }
 
@@ -43,40 +43,13 @@ def test_a_sample(template: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_year(template: Path, tmp_path: Path) -> None:
-    """From the first release to now and on, every month: Dependabot's pins, what an owner adds, an update."""
-    random = Random(12)
-    outcome = Outcome()
-    with remembering.remembered():
-        service = random_histories.written(template, next(iter(releases.releases())), {}, tmp_path / "service")
-        commit(service, "Start")
-        before = next(iter(releases.releases()))
-        for month, version in enumerate([*list(releases.releases())[1:], NOW, *NEXT]):
-            remembered = yaml.safe_load((service / ".copier-answers.yml").read_text())
-            answers = {name: value for name, value in remembered.items() if not name.startswith("_")}
-            base = random_histories.texts(
-                random_histories.written(template, before, answers, tmp_path / f"{month}" / "service")
-            )
-            (service / "uv.lock").write_text(f"version = {month}\n")
-            for act in [acts.dependabot, *random.sample(acts.POLITE, 3)]:
-                act(service, random)
-            commit(service, f"Month {month}")
-            ours = random_histories.texts(service)
-            history = History(before, "", version, ())
-            random_histories.update(template, history, service, tmp_path, outcome)
-            result = random_histories.texts(service)
-            remembered = yaml.safe_load(result[".copier-answers.yml"])
-            answers = {name: value for name, value in remembered.items() if not name.startswith("_")}
-            theirs = random_histories.texts(
-                random_histories.written(template, version, answers, tmp_path / f"{month}n" / "service")
-            )
-            random_histories.compare(template, history, (base, ours, theirs, result), {}, outcome)
-            assert (month, outcome.problems, outcome.conflicts) == (month, [], [])
-            assert updating.unmerged(service) == []
-            commit(service, f"Template {version}")
-            before = version
-    assert month >= 11
-    assert outcome.merged > 20
+def test_years(template: Path) -> None:
+    """One from the first release and one from the newest with everything; more of them: `make histories`."""
+    failed, numbers = random_histories.years(template, [12], processes=2)
+    assert failed == []
+    for start, updates in {next(iter(releases.releases())): 12, NOW: 10}.items():
+        assert numbers[start]["updates"] >= updates
+        assert numbers[start]["files merged that both sides changed"] > 20
 
 
 @pytest.mark.parametrize(
@@ -102,6 +75,23 @@ def test_a_year(template: Path, tmp_path: Path) -> None:
             "def f():\n    a()\n    b(1)\n",
             "def f():\n    a(1)\n    b(1)\n",
             True,
+        ),
+        # What the template moved into a function of its own takes the owner's line along, and only that.
+        (
+            "a.py",
+            "def f():\n    a()\n    b()\n    c()\n    d()\n    e()\n",
+            "def f():\n    a()\n    b()\n    c()\n    # Ours\n    d()\n    e()\n",
+            "def f():\n    g()\ndef g():\n    a()\n    b()\n    c()\n    d()\n    e()\n",
+            "def f():\n    g()\ndef g():\n    a()\n    b()\n    c()\n    # Ours\n    d()\n    e()\n",
+            True,
+        ),
+        (
+            "a.py",
+            "def f():\n    a()\n    b()\n    c()\n    d()\n    e()\n",
+            "def f():\n    a()\n    b()\n    c()\n    # Ours\n    d()\n    e()\n",
+            "def f():\n    g()\ndef g():\n    a()\n    b()\n    c()\n    d()\n    e()\n",
+            "def f():\n    g()\ndef g():\n    a()\n    # Ours\n    b()\n    c()\n    d()\n    e()\n",
+            False,
         ),
         ("a.py", "import a\n", "import a\nimport b\n", "import a\nimport c\n", "import a\nimport c\n", False),
         ("a.py", "x = 1\n", "x = 2\n", "x = 1\ny = 1\n", "x = 2\ny = 1\n", True),

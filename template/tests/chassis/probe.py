@@ -6,6 +6,7 @@
 import asyncio
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
@@ -17,6 +18,7 @@ from app.chassis.http.fields import Cents, Json, Text
 from app.chassis.http.pagination import Cursor, CursorParameter
 from app.chassis.security.permissions import public
 
+log = structlog.get_logger()
 router = APIRouter(prefix="/probe", dependencies=[public])
 
 
@@ -100,7 +102,8 @@ async def somebody(name: str) -> int:
 
 @router.get("/slow")
 async def wait(seconds: float) -> str:
-    """Take that long."""
+    """Take that long, and tell when it begins."""
+    log.info("waiting")
     await asyncio.sleep(seconds)
     return "done"
 
