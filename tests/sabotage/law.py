@@ -17,7 +17,7 @@ SABOTAGES = [
     Sabotage(
         "law.erasure",
         "a new table of people is forgotten",
-        "src/app/guests/models.py",
+        "src/app/models.py",
         "",
         '"""What is stored of guests."""\n\nfrom sqlalchemy import String\nfrom sqlalchemy.orm import Mapped, mapped_column\n\n'
         "from app.chassis.data.model import Model\n\n\nclass Guest(Model):\n"
