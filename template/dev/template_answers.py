@@ -19,10 +19,11 @@ from dev import template_update
 from dev.template_update import ANSWERS, UpdateError, answer, copier, git, is_yours, listing, say
 
 CHASSIS_MIGRATIONS = "migrations/chassis/"
-REMAINS = '''"""What remains of {name}, which this service has no more: its tables, in the databases that had them.
+REMAINS = '''"""What remains of {name}: its tables, in the databases that had them.
 
 Alembic does not run where a database remembers a revision that is gone, so this one is still known and does nothing.
-Delete it when every database has forgotten it: `alembic downgrade {branch}@base`, which leaves the tables alone.
+Delete it when every database has forgotten it, which leaves the tables alone:
+`alembic downgrade {branch}@base`.
 """
 
 from collections.abc import Sequence
