@@ -19,6 +19,8 @@ from dev import template_update
 from dev.template_update import ANSWERS, UpdateError, answer, copier, git, is_yours, listing, say
 
 CHASSIS_MIGRATIONS = "migrations/chassis/"
+WRITTEN = {"legal/records.md": "src/app/chassis/privacy/records.py"}
+"""What make writes, and from which code: without it nobody can write them again."""
 REMAINS = '''"""What remains of {name}: its tables, in the databases that had them.
 
 Alembic does not run where a database remembers a revision that is gone, so this one is still known and does nothing.
@@ -63,6 +65,8 @@ def change(given: list[str], private: Path) -> None:
         return
     refuse_remains([path for path in new.keys() - old.keys() if path.startswith(CHASSIS_MIGRATIONS)])
     gone = {path: old[path] for path in sorted(old.keys() - new.keys()) if Path(path).is_file() and not is_yours(path)}
+    records = [path for path, writer in WRITTEN.items() if writer in gone and Path(path).is_file()]
+    gone |= {path: Path(path).read_bytes() for path in records}
     if gone and not agreed(gone, old):
         raise UpdateError(2, "\nNothing was changed. To go on: the same with CONFIRM=1.")
 
@@ -70,6 +74,8 @@ def change(given: list[str], private: Path) -> None:
     for path, content in gone.items():
         if path.startswith(CHASSIS_MIGRATIONS):
             Path(path).write_text(remains(path, content.decode()), encoding="utf-8")
+    for path in records:
+        Path(path).unlink()
     template_update.finish(f"Answered {shlex.join(given)}", sorted(rejects))
 
 

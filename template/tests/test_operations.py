@@ -30,9 +30,10 @@ def entries() -> Iterator[tuple[str, str]]:
 
 def exists(module: str) -> bool:
     try:
-        return importlib.util.find_spec(module) is not None
+        spec = importlib.util.find_spec(module)
     except ModuleNotFoundError:
         return False
+    return spec is not None and spec.origin is not None  # else a folder that only __pycache__ is left of
 
 
 @pytest.mark.row("ops.runbook")

@@ -113,6 +113,16 @@ def test_every_answer_on_and_off(service: Service, before: Answers, change: Answ
     agree(service, before, change)
 
 
+def test_what_make_wrote_goes_with_what_wrote_it(service: Service) -> None:
+    path = service.write({"compliance_level": "personal-data"})
+    (path / "legal/records.md").write_text("# Records\n")
+    commit(path, "Records")
+    ran = service.answer(path, "compliance_level=baseline", CONFIRM="1")
+    assert ran.returncode == UP_TO_DATE, ran.stdout + ran.stderr
+    assert "\n  legal/records.md\n" in ran.stdout
+    assert not [*path.glob("legal/*")]  # git knows no empty folder
+
+
 def test_what_goes_is_said_before_it_goes(service: Service) -> None:
     path = service.write({"features": ["jobs", "upstream"]})
     histories.append(path / "src/app/upstreams.py", "\nOURS = 1\n")
