@@ -35,7 +35,7 @@ async def test_what_the_framework_refuses(client: AsyncClient) -> None:
     assert_problem(await client.get("/probe/"), HTTPStatus.NOT_FOUND, "not_found")
     refused = await client.delete("/probe")
     assert_problem(refused, HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed")
-    assert refused.headers["allow"] == "GET, POST"
+    assert refused.headers["allow"] == "GET, HEAD, POST"
     for content in (b"{", b"", b'{"name": "\xff"}', b"[" * 100_000, b'{"count": ' + b"9" * 5000 + b"}"):
         refused = await client.post("/probe", content=content or b" ", headers=JSON)
         assert_problem(refused, HTTPStatus.BAD_REQUEST, "malformed_json")

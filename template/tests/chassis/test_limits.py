@@ -46,6 +46,21 @@ def test_the_server_does_not_say_what_it_is(service: Service) -> None:
     assert b"\r\nserver:" not in said.lower(), "server_header in app/chassis/http/server.py"
 
 
+@pytest.mark.row("error.shape")
+@pytest.mark.parametrize("path", [b"/probe", b"/probe/nowhere", b"/probe/fails", b"/probe/raises?status=409"])
+def test_head_is_answered_as_get_is_without_its_body(service: Service, path: bytes) -> None:
+    got, head = (
+        exchange(service, [method + b" " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"])
+        for method in (b"GET", b"HEAD")
+    )
+    headers, _, body = got.partition(b"\r\n\r\n")
+    assert body
+    same, _, nothing = head.partition(b"\r\n\r\n")
+    assert not nothing
+    assert same.split()[1] == headers.split()[1]
+    assert [line.split(b":")[0] for line in same.splitlines()] == [line.split(b":")[0] for line in headers.splitlines()]
+
+
 def test_fifty_megabytes_are_refused_by_their_declared_length(service: Service) -> None:
     # Not a byte of the body is sent: the answer does not wait for it.
     said = exchange(service, [POST + b"Content-Length: 50000000\r\n\r\n"])

@@ -117,7 +117,8 @@ def _allowed(request: Request) -> list[str]:
     """Return all methods of a path (RFC 9110, 15.5.6). The framework names those of one of its routes."""
     path = getattr(request.scope.get("route"), "path", None)
     routes = [each for each in iter_route_contexts(request.app.routes) if each.path == path]
-    return sorted({method for route in routes for method in route.methods or ()})
+    methods = {method for route in routes for method in route.methods or ()}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 async def _on_invalid_request(_: Request, error: RequestValidationError) -> Response:
