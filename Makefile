@@ -22,7 +22,7 @@ test: .venv/ready ## Run the tests, in a few minutes (some of them: .venv/bin/py
 	@$(BIN)/pytest -m "not slow and not release"
 
 test-slow: .venv/ready ## Run the slow tests
-	@$(BIN)/pytest -m slow -n 0 # one at a time: each keeps every core busy
+	@$(BIN)/pytest -m "slow and not release" -n 0 # one at a time: each keeps every core busy
 
 test-all: test test-slow ## Run all tests, those for a release too
 	@$(BIN)/pytest -m release -n 0

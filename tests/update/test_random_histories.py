@@ -42,7 +42,7 @@ def test_a_sample(template: Path) -> None:
     assert numbers["files merged that both sides changed"] > 10
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_years(template: Path) -> None:
     """One from the first release and one from the newest with everything; more of them: `make histories`."""
     failed, numbers = random_histories.years(template, [12], processes=2)
