@@ -18,7 +18,12 @@ def is_clean(service: Path) -> bool:
 @pytest.mark.xdist_group("gate")
 @pytest.mark.parametrize(
     ("version", "profile", "uv"),
-    [("3.13", "defaults", True), ("3.12", "longest", False), ("3.13", "shortest", True), ("3.14", "shortest", True)],
+    [
+        ("3.13", "defaults", True),
+        ("3.12", "longest", False),
+        pytest.param("3.13", "shortest", True, marks=pytest.mark.slow),
+        ("3.14", "shortest", True),
+    ],
 )
 def test_check_is_green_and_the_second_leaves_nothing(
     template: Path, tmp_path: Path, version: str, profile: str, uv: bool
