@@ -13,7 +13,7 @@ import yaml
 from dev.environment import PROJECT
 
 DOCS = PROJECT / "docs"
-DOCUMENTS = sorted({*DOCS.rglob("*.md"), *PROJECT.glob("*/*.md")})
+DOCUMENTS = sorted({*DOCS.rglob("*.md"), *PROJECT.glob("[!.]*/*.md"), *PROJECT.glob(".github/*.md")})
 RUNBOOK = (DOCS / "runbook.md").read_text(encoding="utf-8")
 DIAGRAM = re.findall(r"```mermaid\n(.*?)```", (DOCS / "architecture.md").read_text(encoding="utf-8"), re.DOTALL)
 FORMS = PROJECT / ".github/ISSUE_TEMPLATE"
