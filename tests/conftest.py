@@ -27,9 +27,12 @@ os.environ.update(
     GIT_COMMITTER_EMAIL="test@example.com",
     COPIER_SETTINGS_PATH="/nowhere",
     UV_PYTHON_DOWNLOADS="never",
+    PYTEST_XDIST_AUTO_NUM_WORKERS="2",  # of a service's check: several run at the same time
 )
 for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of the `make test` that runs this
     os.environ.pop(name, None)
+# Where nothing is compiled to stay, as in many images, each process of a service would compile everything again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 plumbum.local.env.update(os.environ)  # Copier runs git through plumbum, which keeps the environment it found first
 
 

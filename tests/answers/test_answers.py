@@ -43,9 +43,11 @@ def test_the_command_line_refuses_it_too(template: Path, tmp_path: Path, questio
     assert not (tmp_path / "service").exists()
 
 
-@pytest.mark.parametrize("name", ["aws", "awsome", "aws-orders", "ssm", "ssm-orders", "internal-orders", "sthree-x"])
+@pytest.mark.parametrize(
+    "name", ["o", "ox", "aws", "awsome", "aws-orders", "ssm", "ssm-orders", "internal-orders", "sthree-x"]
+)
 def test_a_name_that_aws_refuses_is_refused_there_only(template: Path, name: str) -> None:
-    with pytest.raises(ValueError, match="'cloud': AWS refuses names that begin with aws"):
+    with pytest.raises(ValueError, match="'cloud': AWS refuses names"):
         services.ask(template, {"name": name, "cloud": "aws"})
     services.ask(template, {"name": name, "cloud": "none"})  # a service from before may have it
 

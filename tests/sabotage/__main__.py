@@ -14,7 +14,7 @@ from tests import services
 from tests.conftest import ROOT, providers_file
 from tests.sabotage import page
 from tests.sabotage.catalogue import AREAS
-from tests.sabotage.run import Caught, Shipyard, run_all
+from tests.sabotage.run import Caught, Shipyard, is_command, run_all
 
 
 def main() -> int:
@@ -42,7 +42,8 @@ def main() -> int:
     # A tenth of the promises, one sabotage of each.
     rows = sorted({each.row for each in chosen})
     gated = chance.sample(rows, max(1, len(rows) // 10)) if arguments.gates else []
-    gates = frozenset(chance.choice([each for each in chosen if each.row == row]) for row in gated)
+    by_gate = [[each for each in chosen if each.row == row and not is_command(each)] for row in gated]
+    gates = frozenset(chance.choice(each) for each in by_gate if each)
     with tempfile.TemporaryDirectory(prefix="sabotage-") as temporary, contextlib.ExitStack() as stack:
         folder = arguments.keep or Path(temporary)
         folder.mkdir(exist_ok=True)
@@ -83,10 +84,8 @@ def _tell(caught: Caught, total: int) -> None:
     _told += 1
     mark = "!" if caught.problem else "+"
     by = caught.problem if caught.problem else caught.by + ("" if caught.led else " (does not say where)")
-    gate = f" [gate: {caught.gate}]" if caught.gate else ""
     print(
-        f"{mark} {_told}/{total} {caught.sabotage.row}: {caught.sabotage.what}: {by}{gate} {caught.seconds:.0f} s",
-        flush=True,
+        f"{mark} {_told}/{total} {caught.sabotage.row}: {caught.sabotage.what}: {by} {caught.seconds:.0f} s", flush=True
     )
 
 

@@ -5,12 +5,12 @@ import re
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import Self
+from typing import Self, TypeVar
 
 from tests import services
 from tests.sabotage.sabotage import CI_SETUP, READINESS, SERVICES, Sabotage
@@ -47,6 +47,9 @@ with postgres.temporary() as server:
 # What is broken there decides what the server has: it gets one of its own.
 MAKES_THE_DATABASE = ("migrations/", "src/app/chassis/data/migrations.py", "src/app/chassis/data/roles.py", "dev/")
 SECONDS = 900
+TOGETHER = 5
+"""So many of different rows are broken at once for a whole gate."""
+Item = TypeVar("Item")
 WITHOUT_DATABASE = ("tests/infra", "tests/test_supply_chain.py", "tests/ops")
 
 
@@ -119,22 +122,21 @@ class Shipyard:
         """Run what proves these rows, unbroken. Returns what is red already: service and row, and what was printed."""
         found: dict[tuple[str, str], str] = {}
         for name in sorted({each.service for each in sabotages}):
-            rows = sorted({each.row for each in sabotages if each.service == name and not _is_command(each)})
+            rows = sorted({each.row for each in sabotages if each.service == name and not is_command(each)})
             if rows:
                 options = [f"--row={row}" for row in rows]
-                ran = self.run(self.service(name), ".venv/bin/pytest", "-q", "-n", "2", *options)
+                ran = self.run(self.service(name), ".venv/bin/pytest", "-q", "-n", "3", *options)
                 named = [row for row in rows if _names(ran.stdout, row)]
                 found |= {(name, row): ran.stdout for row in (named or rows if ran.returncode else [])}
         return found
 
-    def attempt(self, sabotage: Sabotage, worker: int = 0, *, gate: bool = False) -> Caught:
+    def attempt(self, sabotage: Sabotage, worker: int = 0) -> Caught:
         """Break it, run what can catch it, and mend it."""
         service = self.service(sabotage.service, worker)
         began = time.monotonic()
         try:
             before = self._check(service, sabotage).stdout if sabotage.tests == READINESS else ""
-            sabotage.apply(service)
-            self._tidy(service, sabotage)
+            self._break(service, sabotage)
             ran = self._check(service, sabotage)
             seconds = time.monotonic() - began
             printed, by = ran.stdout, _first(ran.stdout, sabotage)
@@ -143,20 +145,46 @@ class Shipyard:
                 problem = f"not caught\n{printed[-3000:]}"
             elif not _names(printed, sabotage.row):
                 problem = f"caught, and the row is not named\n{printed[-3000:]}"
-            told = self._gate(service, sabotage) if gate and not _is_command(sabotage) else ""
-            if told.startswith("!"):
-                problem = f"{problem}\nthe whole gate {told}"
-            return Caught(sabotage, by, seconds, problem, _leads(sabotage, printed), told)
+            return Caught(sabotage, by, seconds, problem, _leads(sabotage, printed))
         except ValueError as error:
             return Caught(sabotage, "", 0, f"stale: {error}", led=False)
         except subprocess.TimeoutExpired:
             return Caught(sabotage, "", SECONDS, "it hung", led=False)
         finally:
-            self.run(service, "git", "reset", "--quiet", "--hard")
-            self.run(service, "git", "clean", "--quiet", "-fd")
+            self._mend(service)
 
-    def _tidy(self, service: Path, sabotage: Sabotage) -> None:
-        """Do what `make fix` does: no formatter shall catch it, nor an import that is left over."""
+    def gate(self, together: Sequence[Sabotage], worker: int = 0) -> dict[Sabotage, str]:
+        """Say what the whole of `make check` says of each, broken together: an exclamation mark stands before what must not be.
+
+        One that it does not name among the others is tried alone: another may have hidden it.
+        """
+        service = self.service(together[0].service, worker)
+        try:
+            for sabotage in together:
+                self._break(service, sabotage)
+            ran = self.run(service, "make", "check")
+        except ValueError as error:
+            if len(together) == 1:
+                return {together[0]: f"! stale: {error}"}
+            return {each: told for each in together for told in self.gate([each], worker).values()}
+        finally:
+            self._mend(service)
+        told = dict.fromkeys(together, "red, and names the row" if ran.returncode else "! was green")
+        hidden = [each for each in together if ran.returncode == 0 or not _names(ran.stdout, each.row)]
+        for each in hidden:
+            if len(together) > 1:
+                told |= self.gate([each], worker)
+            elif ran.returncode:
+                told[each] = f"! was red, and did not name the row\n{ran.stdout[-3000:]}"
+        return told
+
+    def _mend(self, service: Path) -> None:
+        self.run(service, "git", "reset", "--quiet", "--hard")
+        self.run(service, "git", "clean", "--quiet", "-fd")
+
+    def _break(self, service: Path, sabotage: Sabotage) -> None:
+        """Do what `make fix` does after it: no formatter shall catch it, nor an import that is left over."""
+        sabotage.apply(service)
         if sabotage.file.endswith(".py"):
             self.run(service, ".venv/bin/ruff", "check", "--quiet", "--fix", sabotage.file)
             self.run(service, ".venv/bin/ruff", "format", "--quiet", sabotage.file)
@@ -178,15 +206,6 @@ class Shipyard:
             environment = {"TEST_DATABASE_URL": self._server(service), "TEST_DATABASE_MIGRATED": "yes"}
         return self.run(service, ".venv/bin/pytest", "-q", "-x", f"--row={sabotage.row}", *tests, **environment)
 
-    def _gate(self, service: Path, sabotage: Sabotage) -> str:
-        """The whole of it. An exclamation mark stands before what must not be."""
-        ran = self.run(service, "make", "check")
-        if ran.returncode == 0:
-            return "! was green"
-        if not _names(ran.stdout, sabotage.row):
-            return f"! was red, and did not name the row\n{ran.stdout[-3000:]}"
-        return "red, and names the row"
-
 
 def _proofs(service: Path, row: str) -> list[str]:
     """The files of tests that name the row: collecting all takes longer than running these."""
@@ -198,12 +217,12 @@ def _names(printed: str, row: str) -> bool:
     return bool(re.search(rf"^{re.escape(row)}(: |$)", printed, re.MULTILINE))
 
 
-def _is_command(sabotage: Sabotage) -> bool:
+def is_command(sabotage: Sabotage) -> bool:
     return sabotage.tests in {READINESS, CI_SETUP}
 
 
 def _first(printed: str, sabotage: Sabotage) -> str:
-    if _is_command(sabotage):
+    if is_command(sabotage):
         return {READINESS: "make readiness", CI_SETUP: "make check"}[sabotage.tests]
     found = re.search(r"^(?:FAILED|ERROR) (\S+?)(?:\[.*)?(?: - .*)?$", printed, re.MULTILINE)
     return found[1] if found else ""
@@ -223,22 +242,49 @@ def run_all(
     tell: Callable[[Caught], None],
     gates: frozenset[Sabotage] = frozenset(),
 ) -> list[Caught]:
-    """Break one after the other, a service for each worker."""
-    waiting, done, lock = deque(sabotages), list[Caught](), Lock()
+    """Break one after the other, a service for each worker; then those of `gates` again, a few at once."""
+    done, gated, lock = dict[Sabotage, Caught](), dict[Sabotage, str](), Lock()
+
+    def attempt(sabotage: Sabotage, worker: int) -> None:
+        caught = shipyard.attempt(sabotage, worker)
+        with lock:
+            done[sabotage] = caught
+            tell(caught)
+
+    def gate(together: Sequence[Sabotage], worker: int) -> None:
+        found = shipyard.gate(together, worker)
+        with lock:
+            for sabotage, told in found.items():
+                gated[sabotage] = told
+                print(f"gate: {sabotage.row}: {sabotage.what}: {told}", flush=True)
+
+    _spread(sabotages, workers, attempt)
+    _spread(list(_together([each for each in sabotages if each in gates])), workers, gate)
+    return [_with_gate(done[each], gated.get(each, "")) for each in sabotages]
+
+
+def _with_gate(caught: Caught, told: str) -> Caught:
+    problem = f"{caught.problem}\nthe whole gate {told}".strip() if told.startswith("!") else caught.problem
+    return replace(caught, gate=told, problem=problem)
+
+
+def _together(sabotages: Sequence[Sabotage]) -> Iterator[Sequence[Sabotage]]:
+    for service in SERVICES:
+        ours = [each for each in sabotages if each.service == service]
+        yield from (ours[start : start + TOGETHER] for start in range(0, len(ours), TOGETHER))
+
+
+def _spread(items: Iterable[Item], workers: int, do: Callable[[Item, int], None]) -> None:
+    waiting, lock = deque(items), Lock()
 
     def work(worker: int) -> None:
         while True:
             with lock:
                 if not waiting:
                     return
-                sabotage = waiting.popleft()
-            caught = shipyard.attempt(sabotage, worker, gate=sabotage in gates)
-            with lock:
-                done.append(caught)
-                tell(caught)
+                item = waiting.popleft()
+            do(item, worker)
 
     with ThreadPoolExecutor(workers) as pool:
         for each in [pool.submit(work, worker) for worker in range(workers)]:
             each.result()
-    order = {sabotage: number for number, sabotage in enumerate(sabotages)}
-    return sorted(done, key=lambda caught: order[caught.sabotage])

@@ -32,12 +32,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not broken:
         return
     try:
-        promises = {row.id: row.promise for row in catalogue.load().values()}
+        told = {id_: (row.promise, row.places) for id_, row in catalogue.load().items()}
     except catalogue.ReadinessError as error:
-        promises = dict.fromkeys(broken, str(error))
+        told = dict.fromkeys(broken, (str(error), []))
     terminalreporter.section("promises broken")
     for row, tests in sorted(broken.items()):
-        terminalreporter.write_line(f"{row}: {promises.get(row, 'not in readiness/catalogue/')}", red=True)
+        promise, places = told.get(row, ("not in readiness/catalogue/", []))
+        terminalreporter.write_line(f"{row}: {promise}", red=True)
+        if places:
+            terminalreporter.write_line(f"    kept by {', '.join(places)}")
         for test in tests:
             terminalreporter.write_line(f"    {test}")
 

@@ -40,6 +40,7 @@ class Row(BaseModel):
 
     id: str
     promise: str
+    where: tuple[str, ...] = ()
     gravity: Gravity
     parts: frozenset[Part] = frozenset({Part.CODE})
     attestable: bool = False
@@ -51,6 +52,11 @@ class Row(BaseModel):
     def area(self) -> str:
         """What stands before the dot."""
         return self.id.partition(".")[0]
+
+    @property
+    def places(self) -> list[str]:
+        """Where to look when it is broken, of what this service has."""
+        return [place for place in (*self.where, *self.documents) if (PROJECT / place).exists()]
 
     def may_be_attested(self, part: Part) -> bool:
         """Tell whether a person may vouch for this part of it."""

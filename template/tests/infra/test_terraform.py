@@ -28,10 +28,15 @@ RUNS = {
     "prod": ("service", [*VALUES, "-var=environment=prod", "-var-file=../prod/terraform.tfvars", "-verbose"]),
     "bootstrap": ("bootstrap", []),
 }
-CHECKED = [*INFRA.glob("*/tests/*.tftest.hcl"), INFRA / "service/variables.tf", INFRA / "service/database.tf"]
-ROWS = sorted(
-    {row for path in CHECKED for row in re.findall(r'error_message = "([a-z]+\.[a-z-]+): ', path.read_text())}
-)
+
+
+def judged(run: str) -> list[str]:
+    """The rows that it may find broken: of its own messages, and of those that Terraform has before a plan."""
+    folder, arguments = RUNS[run]
+    tests = (INFRA / folder).glob("tests/*.tftest.hcl")
+    chosen = [path for path in tests if not arguments or f"-filter=tests/{path.name}" in arguments]
+    read = [path.read_text(encoding="utf-8") for path in [*chosen, *(INFRA / folder).glob("*.tf")]]
+    return sorted({row for text in read for row in re.findall(r'error_message = "([a-z]+\.[a-z-]+): ', text)})
 
 
 def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -42,9 +47,9 @@ def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep the other workers of xdist out of it."""
-    with (folder / "lock").open("w") as lock:
+def alone(file: Path) -> Iterator[None]:
+    """Keep the other workers of xdist out, as long as this one holds the file."""
+    with file.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -62,7 +67,7 @@ def infra(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
-    with alone(shared):
+    with alone(shared / "lock"):
         if not (shared / "infra").exists():
             shutil.copytree(INFRA, shared / "infra", ignore=shutil.ignore_patterns(".terraform"))
     return shared / "infra"
@@ -70,11 +75,12 @@ def infra(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def initialised(folder: Path) -> Path:
     """Fetch the provider, once a folder."""
-    if not (folder / ".terraform/providers").exists():
-        result = terraform(folder, "init", "-backend=false", "-input=false", "-no-color")
-        if result.returncode and not os.environ.get("CI"):
-            pytest.skip(f"Terraform cannot fetch the provider here: {result.stderr.strip()[:500]}")
-        assert result.returncode == 0, result.stderr
+    with alone(folder / "lock"):
+        if not (folder / ".terraform/providers").exists():
+            result = terraform(folder, "init", "-backend=false", "-input=false", "-no-color")
+            if result.returncode and not os.environ.get("CI"):
+                pytest.skip(f"Terraform cannot fetch the provider here: {result.stderr.strip()[:500]}")
+            assert result.returncode == 0, result.stderr
     return folder
 
 
@@ -89,33 +95,24 @@ def test_terraform_is_valid(infra: Path, root: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.fixture(scope="session")
-def failures(infra: Path) -> list[str]:
-    """What `terraform test` finds wrong: a message each, which begins with the row and ends with the place."""
-    return [str(each) for each in _tested(infra)["failures"]]
+def tested(infra: Path, run: str) -> dict[str, Any]:
+    """What `terraform test` finds wrong, each message between its row and its place, and the alarms."""
+    folder, arguments = RUNS[run]
+    initialised(infra / folder)
+    results = infra.with_name(f"{run}.json")
+    with alone(results.with_suffix(".lock")):
+        if not results.exists():
+            result = terraform(infra / folder, "test", "-json", *arguments)
+            events = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
+            results.write_text(json.dumps({"failures": _failures(result, events), "alarms": list(_alarms(events))}))
+    found: dict[str, Any] = json.loads(results.read_text())
+    return found
 
 
 @pytest.fixture(scope="session")
 def alarms(infra: Path) -> list[dict[str, str]]:
     """Every alarm of production, with its own values, that tells somebody."""
-    return [dict(each) for each in _tested(infra)["alarms"]]
-
-
-def _tested(infra: Path) -> dict[str, Any]:
-    results = infra.parent / "policies.json"
-    with alone(infra / "service"):
-        if not results.exists():
-            failures: list[str] = []
-            alarms: list[dict[str, str]] = []
-            for run, (folder, arguments) in RUNS.items():
-                verbose = ["-verbose"] if run == "prod" else []  # says what it plans
-                result = terraform(initialised(infra / folder), "test", "-json", *verbose, *arguments)
-                events = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
-                failures += [f"{each} [{run}]" for each in _failures(result, events)]
-                alarms += _alarms(events) if run == "prod" else []
-            results.write_text(json.dumps({"failures": failures, "alarms": alarms}))
-    found: dict[str, Any] = json.loads(results.read_text())
-    return found
+    return [dict(each) for each in tested(infra, "prod")["alarms"]]
 
 
 def _alarms(events: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
@@ -144,16 +141,23 @@ def _failures(result: subprocess.CompletedProcess[str], events: list[dict[str, A
 def _told(diagnostic: dict[str, Any]) -> str:
     place = diagnostic.get("range", {"filename": "infra", "start": {"line": "?"}})
     what = diagnostic.get("detail") or diagnostic["summary"]
-    return f"{what} ({place['filename']}:{place['start']['line']})"
+    asked = " ".join(diagnostic.get("snippet", {}).get("code", "").split())  # it names the resource and its argument
+    return f"{what} ({place['filename']}:{place['start']['line']}: {asked})"
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, marks=pytest.mark.row(row)) for row in ROWS])
-def test_policy(failures: list[str], row: str) -> None:
-    assert [each for each in failures if each.startswith(f"{row}: ")] == []
+@pytest.mark.parametrize(
+    ("run", "row"), [pytest.param(run, row, marks=pytest.mark.row(row)) for run in RUNS for row in judged(run)]
+)
+def test_policy(infra: Path, run: str, row: str) -> None:
+    broken = [each for each in tested(infra, run)["failures"] if each.startswith(f"{row}: ")]
+    assert not broken, "\n".join(broken)
 
 
-def test_policies_run_to_their_end(failures: list[str]) -> None:
-    assert [each for each in failures if not each.startswith(tuple(f"{row}: " for row in ROWS))] == []
+@pytest.mark.parametrize("run", RUNS)
+def test_policies_run_to_their_end(infra: Path, run: str) -> None:
+    ours = tuple(f"{row}: " for row in judged(run))
+    others = [each for each in tested(infra, run)["failures"] if not each.startswith(ours)]
+    assert not others, "\n".join(others)
 
 
 def entry(name: str) -> str:
