@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import time
 from collections import deque
@@ -76,6 +77,7 @@ class Shipyard:
         self.template, self.folder, self.environment = template, folder, {**os.environ, **environment}
         self._lock = Lock()
         self._servers: dict[Path, tuple[subprocess.Popen[str], str]] = {}
+        self._provider: tuple[subprocess.Popen[str], str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -83,6 +85,9 @@ class Shipyard:
     def __exit__(self, *_: object) -> None:
         for server in self._servers.values():
             server[0].communicate()
+        if self._provider:
+            self._provider[0].kill()  # it has no state, and SIGTERM is nothing to it
+            self._provider[0].communicate()
 
     def service(self, name: str, worker: int = 0) -> Path:
         """Return this service of this worker. The first time it is written, and committed with its lock file."""
@@ -117,6 +122,22 @@ class Shipyard:
             assert process.stdout
             self._servers[service] = process, process.stdout.readline().strip()
         return self._servers[service][1]
+
+    def _reattach(self, service: Path) -> str:
+        """Return what has Terraform use a provider that is running: to start one takes longer than what is asked of it."""
+        with self._lock:
+            if not self._provider:
+                infra = self.folder / "provider"
+                shutil.copytree(service / "infra", infra, dirs_exist_ok=True)
+                self.run(infra, "terraform", "-chdir=service", "init", "-backend=false", "-input=false")
+                (program,) = infra.glob("service/.terraform/providers/*/hashicorp/aws/*/*/terraform-provider-aws*")
+                process = subprocess.Popen(
+                    [program, "-debug"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                )
+                assert process.stdout
+                lines = (line.strip().removeprefix("TF_REATTACH_PROVIDERS=") for line in process.stdout)
+                self._provider = process, next(line.strip("'") for line in lines if line.startswith("'{"))
+            return self._provider[1]
 
     def red(self, sabotages: Iterable[Sabotage]) -> dict[tuple[str, str], str]:
         """Run what proves these rows, unbroken. Returns what is red already: service and row, and what was printed."""
@@ -202,6 +223,8 @@ class Shipyard:
         environment = {}
         if all(each.startswith(WITHOUT_DATABASE) for each in tests):
             environment = {"TEST_DATABASE_URL": "postgresql://x@127.0.0.1:1", "TEST_DATABASE_MIGRATED": "yes"}
+            if any(each.startswith("tests/infra") for each in tests):
+                environment["TF_REATTACH_PROVIDERS"] = self._reattach(service)
         elif not sabotage.file.startswith(MAKES_THE_DATABASE):
             environment = {"TEST_DATABASE_URL": self._server(service), "TEST_DATABASE_MIGRATED": "yes"}
         return self.run(service, ".venv/bin/pytest", "-q", "-x", f"--row={sabotage.row}", *tests, **environment)
