@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Self, TypeVar
 
 from tests import services
-from tests.sabotage.sabotage import CI_SETUP, READINESS, SERVICES, Sabotage
+from tests.sabotage.sabotage import CI_SETUP, DEFAULTS, READINESS, SERVICES, Sabotage
 
 # What `make readiness` says when every test has passed that there is: only words are left to judge.
 WORDS = """
@@ -48,8 +48,6 @@ with postgres.temporary() as server:
 # What is broken there decides what the server has: it gets one of its own.
 MAKES_THE_DATABASE = ("migrations/", "src/app/chassis/data/migrations.py", "src/app/chassis/data/roles.py", "dev/")
 SECONDS = 900
-TOGETHER = 5
-"""So many of different rows are broken at once for a whole gate."""
 Item = TypeVar("Item")
 WITHOUT_DATABASE = ("tests/infra", "tests/test_supply_chain.py", "tests/ops")
 
@@ -86,7 +84,7 @@ class Shipyard:
         for server in self._servers.values():
             server[0].communicate()
         if self._provider:
-            self._provider[0].kill()  # it has no state, and SIGTERM is nothing to it
+            self._provider[0].kill()
             self._provider[0].communicate()
 
     def service(self, name: str, worker: int = 0) -> Path:
@@ -174,30 +172,28 @@ class Shipyard:
         finally:
             self._mend(service)
 
-    def gate(self, together: Sequence[Sabotage], worker: int = 0) -> dict[Sabotage, str]:
-        """Say what the whole of `make check` says of each, broken together: an exclamation mark stands before what must not be.
-
-        One that it does not name among the others is tried alone: another may have hidden it.
-        """
-        service = self.service(together[0].service, worker)
+    def gate(self, sabotage: Sabotage, worker: int = 0) -> str:
+        """Say what the whole of `make check` says of it. An exclamation mark stands before what must not be."""
+        service = self.service(self._smallest(sabotage, worker), worker)
         try:
-            for sabotage in together:
-                self._break(service, sabotage)
+            self._break(service, sabotage)
             ran = self.run(service, "make", "check")
-        except ValueError as error:
-            if len(together) == 1:
-                return {together[0]: f"! stale: {error}"}
-            return {each: told for each in together for told in self.gate([each], worker).values()}
         finally:
             self._mend(service)
-        told = dict.fromkeys(together, "red, and names the row" if ran.returncode else "! was green")
-        hidden = [each for each in together if ran.returncode == 0 or not _names(ran.stdout, each.row)]
-        for each in hidden:
-            if len(together) > 1:
-                told |= self.gate([each], worker)
-            elif ran.returncode:
-                told[each] = f"! was red, and did not name the row\n{ran.stdout[-3000:]}"
-        return told
+        if ran.returncode == 0:
+            return "! was green"
+        if not _names(ran.stdout, sabotage.row):
+            return f"! was red, and did not name the row\n{ran.stdout[-3000:]}"
+        return "red, and names the row"
+
+    def _smallest(self, sabotage: Sabotage, worker: int) -> str:
+        """Return the name of the service with the fewest features that can be broken so, and would prove it."""
+        service = self.service(DEFAULTS, worker)
+        path = service / sabotage.file
+        fits = path.exists() and sabotage.old in path.read_text() if sabotage.old else path.parent.exists()
+        tests = [each.split("::")[0] for each in sabotage.tests.split()]
+        proven = bool(_proofs(service, sabotage.row)) and all((service / each).exists() for each in tests)
+        return DEFAULTS if fits and proven else sabotage.service
 
     def _mend(self, service: Path) -> None:
         self.run(service, "git", "reset", "--quiet", "--hard")
@@ -265,7 +261,7 @@ def run_all(
     tell: Callable[[Caught], None],
     gates: frozenset[Sabotage] = frozenset(),
 ) -> list[Caught]:
-    """Break one after the other, a service for each worker; then those of `gates` again, a few at once."""
+    """Break one after the other, a service for each worker; then those of `gates` again, for the whole check."""
     done, gated, lock = dict[Sabotage, Caught](), dict[Sabotage, str](), Lock()
 
     def attempt(sabotage: Sabotage, worker: int) -> None:
@@ -274,27 +270,20 @@ def run_all(
             done[sabotage] = caught
             tell(caught)
 
-    def gate(together: Sequence[Sabotage], worker: int) -> None:
-        found = shipyard.gate(together, worker)
+    def gate(sabotage: Sabotage, worker: int) -> None:
+        told = shipyard.gate(sabotage, worker)
         with lock:
-            for sabotage, told in found.items():
-                gated[sabotage] = told
-                print(f"gate: {sabotage.row}: {sabotage.what}: {told}", flush=True)
+            gated[sabotage] = told
+            print(f"gate: {sabotage.row}: {sabotage.what}: {told}", flush=True)
 
     _spread(sabotages, workers, attempt)
-    _spread(list(_together([each for each in sabotages if each in gates])), workers, gate)
+    _spread([each for each in sabotages if each in gates], workers, gate)
     return [_with_gate(done[each], gated.get(each, "")) for each in sabotages]
 
 
 def _with_gate(caught: Caught, told: str) -> Caught:
     problem = f"{caught.problem}\nthe whole gate {told}".strip() if told.startswith("!") else caught.problem
     return replace(caught, gate=told, problem=problem)
-
-
-def _together(sabotages: Sequence[Sabotage]) -> Iterator[Sequence[Sabotage]]:
-    for service in SERVICES:
-        ours = [each for each in sabotages if each.service == service]
-        yield from (ours[start : start + TOGETHER] for start in range(0, len(ours), TOGETHER))
 
 
 def _spread(items: Iterable[Item], workers: int, do: Callable[[Item, int], None]) -> None:
