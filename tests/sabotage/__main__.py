@@ -70,7 +70,7 @@ def main() -> int:
     if arguments.write:
         (ROOT / "docs/sabotage.md").write_text(page.page(found, seconds))
     missed = [each for each in found if each.problem]
-    print(f"\n{len(found) - len(missed)} of {len(found)} caught and named, in {seconds / 60:.1f} minutes")
+    print(f"\n{len(found) - len(missed)} of {len(found)} caught, named and placed, in {seconds / 60:.1f} minutes")
     for each in missed:
         print(f"! {each.sabotage.row}: {each.sabotage.what}: {each.problem.splitlines()[0]}")
     return 1 if missed or red else 0
@@ -83,7 +83,7 @@ def _tell(caught: Caught, total: int) -> None:
     global _told
     _told += 1
     mark = "!" if caught.problem else "+"
-    by = caught.problem if caught.problem else caught.by + ("" if caught.led else " (does not say where)")
+    by = caught.problem or caught.by
     print(
         f"{mark} {_told}/{total} {caught.sabotage.row}: {caught.sabotage.what}: {by} {caught.seconds:.0f} s", flush=True
     )

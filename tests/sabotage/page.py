@@ -10,7 +10,7 @@ HEAD = """\
 # What happens when a promise is broken
 
 Each line is a small edit of a generated service, the kind that somebody in a hurry makes, and the check of the service
-that went red and named the row of the readiness catalogue. Formatters and linters ran before it, as `make fix` does, and
+that went red, named the row of the readiness catalogue and led to the place. Formatters and linters ran before it, as `make fix` does, and
 had nothing to say. Written by `make sabotage ARGS=--write`; the edits are in `tests/sabotage`.
 """
 

@@ -61,9 +61,7 @@ class Caught:
     """The first test that failed, or the command."""
     seconds: float
     problem: str
-    """Why it does not count, with what was printed. Empty: it was caught, and the row was named."""
-    led: bool
-    """Does what was printed mention the file, or what stands where it was broken?"""
+    """Why it does not count, with what was printed. Empty: it was caught, the row named, and the way to the place shown."""
     gate: str = ""
     """What the whole of `make check` said, if it was asked."""
 
@@ -164,11 +162,13 @@ class Shipyard:
                 problem = f"not caught\n{printed[-3000:]}"
             elif not _names(printed, sabotage.row):
                 problem = f"caught, and the row is not named\n{printed[-3000:]}"
-            return Caught(sabotage, by, seconds, problem, _leads(sabotage, printed))
+            elif not _leads(sabotage, printed):
+                problem = f"caught, and nothing leads to the place\n{printed[-3000:]}"
+            return Caught(sabotage, by, seconds, problem)
         except ValueError as error:
-            return Caught(sabotage, "", 0, f"stale: {error}", led=False)
+            return Caught(sabotage, "", 0, f"stale: {error}")
         except subprocess.TimeoutExpired:
-            return Caught(sabotage, "", SECONDS, "it hung", led=False)
+            return Caught(sabotage, "", SECONDS, "it hung")
         finally:
             self._mend(service)
 
@@ -248,10 +248,12 @@ def _first(printed: str, sabotage: Sabotage) -> str:
 
 
 def _leads(sabotage: Sabotage, printed: str) -> bool:
+    """Does what was printed mention the file, or what stands where it was broken?"""
     path = Path(sabotage.file)
     changed = {word for line in (sabotage.old, sabotage.new) for word in re.findall(r"[A-Za-z][\w-]{4,}", line)}
     places = {sabotage.file, path.name, f"{path.parent.name}.{path.stem}", *changed}
-    return any(place in printed for place in places)
+    kept = {place for line in re.findall(r"^    kept by (.*)$", printed, re.MULTILINE) for place in line.split(", ")}
+    return any(place in printed for place in places) or any(path.is_relative_to(place) for place in kept)
 
 
 def run_all(
