@@ -13,7 +13,7 @@ ROWS = {
     for area, rows in tomllib.loads(file.read_text()).items()
     for name, row in rows.items()
 }
-MADE = {"uv.lock", ".copier-answers.yml", "legal/records.md"}
+MADE = {"uv.lock", "legal/records.md"}
 """By other things than a file of that name in the template."""
 
 

@@ -95,7 +95,7 @@ def test_terraform_is_valid(infra: Path, root: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def tested(infra: Path, run: str) -> dict[str, Any]:
+def findings(infra: Path, run: str) -> dict[str, Any]:
     """What `terraform test` finds wrong, each message between its row and its place, and the alarms."""
     folder, arguments = RUNS[run]
     initialised(infra / folder)
@@ -112,7 +112,7 @@ def tested(infra: Path, run: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def alarms(infra: Path) -> list[dict[str, str]]:
     """Every alarm of production, with its own values, that tells somebody."""
-    return [dict(each) for each in tested(infra, "prod")["alarms"]]
+    return [dict(each) for each in findings(infra, "prod")["alarms"]]
 
 
 def _alarms(events: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
@@ -149,14 +149,14 @@ def _told(diagnostic: dict[str, Any]) -> str:
     ("run", "row"), [pytest.param(run, row, marks=pytest.mark.row(row)) for run in RUNS for row in judged(run)]
 )
 def test_policy(infra: Path, run: str, row: str) -> None:
-    broken = [each for each in tested(infra, run)["failures"] if each.startswith(f"{row}: ")]
+    broken = [each for each in findings(infra, run)["failures"] if each.startswith(f"{row}: ")]
     assert not broken, "\n".join(broken)
 
 
 @pytest.mark.parametrize("run", RUNS)
 def test_policies_run_to_their_end(infra: Path, run: str) -> None:
     ours = tuple(f"{row}: " for row in judged(run))
-    others = [each for each in tested(infra, run)["failures"] if not each.startswith(ours)]
+    others = [each for each in findings(infra, run)["failures"] if not each.startswith(ours)]
     assert not others, "\n".join(others)
 
 
