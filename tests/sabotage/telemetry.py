@@ -98,10 +98,10 @@ SABOTAGES = [
     ),
     Sabotage(
         "monitor.traces",
-        "statements are not in it",
+        "statements are in it only where exceptions are reported too",
         f"{TELEMETRY}/__init__.py",
         "        traces.watch(engine)\n",
-        "",
+        "        if settings.sentry_dsn:\n            traces.watch(engine)\n",
         "tests/chassis/test_traces.py",
     ),
     Sabotage(
