@@ -178,6 +178,8 @@ class Shipyard:
         try:
             self._break(service, sabotage)
             ran = self.run(service, "make", "check")
+        except subprocess.TimeoutExpired:  # all that was found until then shall not be lost
+            return "! hung"
         finally:
             self._mend(service)
         if ran.returncode == 0:
@@ -200,7 +202,7 @@ class Shipyard:
         self.run(service, "git", "clean", "--quiet", "-fd")
 
     def _break(self, service: Path, sabotage: Sabotage) -> None:
-        """Do what `make fix` does after it: no formatter shall catch it, nor an import that is left over."""
+        """Break it, and do what `make fix` does: no formatter shall catch it, nor an import that is left over."""
         sabotage.apply(service)
         if sabotage.file.endswith(".py"):
             self.run(service, ".venv/bin/ruff", "check", "--quiet", "--fix", sabotage.file)

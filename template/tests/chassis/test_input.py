@@ -17,7 +17,7 @@ from tests.chassis.process import serving
 
 pytestmark = pytest.mark.row("error.input")
 
-EXAMPLES = 50
+EXAMPLES = 150
 JSON = {"Content-Type": "application/json"}
 
 # `characters` leaves lone surrogates out unless asked.
