@@ -19,7 +19,8 @@ from tests.sabotage.run import Caught, Shipyard, is_command, run_all
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sabotage", description=__doc__)
-    parser.add_argument("-j", "--jobs", type=int, default=2, help="how many at the same time")
+    jobs = (os.cpu_count() or 1) + 1  # much of what tests do is wait
+    parser.add_argument("-j", "--jobs", type=int, default=jobs, help="how many at the same time")
     parser.add_argument("--row", action="append", help="only this row (more than one: again)")
     parser.add_argument("--area", action="append", choices=AREAS, help="only those of a module in tests/sabotage")
     parser.add_argument("--sample", type=int, help="only so many, taken by chance")

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Self, TypeVar
 
 from tests import services
-from tests.sabotage.sabotage import CI_SETUP, DEFAULTS, READINESS, SERVICES, Sabotage
+from tests.sabotage.sabotage import CI_SETUP, READINESS, SERVICES, SMALLER, Sabotage
 
 # What `make readiness` says when every test has passed that there is: only words are left to judge.
 WORDS = """
@@ -90,7 +90,7 @@ class Shipyard:
         folder = self.folder / f"{name.replace(' ', '-')}-{worker}"
         if not folder.exists():
             with self._lock:  # Copier's cache has none
-                services.write(self.template, folder, SERVICES[name])
+                services.write(self.template, folder, (SERVICES | SMALLER)[name])
             self.run(folder, "git", "init", "--quiet")
             made = self.run(folder, "make", "test", "ARGS=--version")  # all that tests need, and no test
             if made.returncode:
@@ -141,8 +141,10 @@ class Shipyard:
         for name in sorted({each.service for each in sabotages}):
             rows = sorted({each.row for each in sabotages if each.service == name and not is_command(each)})
             if rows:
-                options = [f"--row={row}" for row in rows]
-                ran = self.run(self.service(name), ".venv/bin/pytest", "-q", "-n", "3", *options)
+                service, options = self.service(name), [f"--row={row}" for row in rows]
+                infra = any(each.tests.startswith("tests/infra") for each in sabotages if each.service == name)
+                environment = {"TF_REATTACH_PROVIDERS": self._reattach(service)} if infra else {}
+                ran = self.run(service, ".venv/bin/pytest", "-q", "-n", "3", *options, **environment)
                 named = [row for row in rows if _names(ran.stdout, row)]
                 found |= {(name, row): ran.stdout for row in (named or rows if ran.returncode else [])}
         return found
@@ -174,7 +176,7 @@ class Shipyard:
 
     def gate(self, sabotage: Sabotage, worker: int = 0) -> str:
         """Say what the whole of `make check` says of it. An exclamation mark stands before what must not be."""
-        service = self.service(self._smallest(sabotage, worker), worker)
+        service = self.service(self.smallest(sabotage, worker), worker)
         try:
             self._break(service, sabotage)
             ran = self.run(service, "make", "check")
@@ -188,14 +190,16 @@ class Shipyard:
             return f"! was red, and did not name the row\n{ran.stdout[-3000:]}"
         return "red, and names the row"
 
-    def _smallest(self, sabotage: Sabotage, worker: int) -> str:
-        """Return the name of the service with the fewest features that can be broken so, and would prove it."""
-        service = self.service(DEFAULTS, worker)
-        path = service / sabotage.file
-        fits = path.exists() and sabotage.old in path.read_text() if sabotage.old else path.parent.exists()
+    def smallest(self, sabotage: Sabotage, worker: int = 0) -> str:
+        """Return the name of the first service that can be broken so, and would prove it."""
         tests = [each.split("::")[0] for each in sabotage.tests.split()]
-        proven = bool(_proofs(service, sabotage.row)) and all((service / each).exists() for each in tests)
-        return DEFAULTS if fits and proven else sabotage.service
+        for name in SMALLER:
+            service = self.service(name, worker)
+            path = service / sabotage.file
+            fits = path.exists() and sabotage.old in path.read_text() if sabotage.old else path.parent.exists()
+            if fits and _proofs(service, sabotage.row) and all((service / each).exists() for each in tests):
+                return name
+        return sabotage.service
 
     def _mend(self, service: Path) -> None:
         self.run(service, "git", "reset", "--quiet", "--hard")
@@ -281,7 +285,10 @@ def run_all(
             print(f"gate: {sabotage.row}: {sabotage.what}: {told}", flush=True)
 
     _spread(sabotages, workers, attempt)
-    _spread([each for each in sabotages if each in gates], workers, gate)
+    # A whole gate keeps processors busy by itself. Those that take longest begin, or one of them would end alone.
+    sizes = [*SMALLER, *SERVICES]
+    largest_first = sorted(gates, key=lambda each: (-sizes.index(shipyard.smallest(each)), each.row))
+    _spread(largest_first, min(workers, os.cpu_count() or 1), gate)
     return [_with_gate(done[each], gated.get(each, "")) for each in sabotages]
 
 

@@ -11,12 +11,12 @@ from tests import services
 from tests.conftest import ROOT
 from tests.infra import cloud
 from tests.sabotage.catalogue import ALL, MISSING
-from tests.sabotage.sabotage import DEFAULTS, SERVICES, Sabotage
+from tests.sabotage.sabotage import SERVICES, Sabotage
 
 SAMPLE = 4
 
 
-@pytest.fixture(scope="module", params=[name for name in SERVICES if name != DEFAULTS])
+@pytest.fixture(scope="module", params=list(SERVICES))
 def service(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sabotage") / request.param.replace(" ", "-")
     return services.write(template, folder, SERVICES[request.param])

@@ -42,6 +42,7 @@ def judged(run: str) -> list[str]:
 def terraform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run it there."""
     environment = os.environ | {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+    environment.setdefault("GOGC", "400")  # Go looks for garbage less often: a quarter less work, for a few megabytes
     command = ["terraform", f"-chdir={folder}", *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
 
