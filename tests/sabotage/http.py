@@ -41,7 +41,7 @@ SABOTAGES = [
         "the failure is swallowed, and not logged",
         f"{HTTP}/errors.py",
         'log.exception("request failed")',
-        'log.error("request failed")',
+        'log.debug("request failed")',
     ),
     Sabotage(
         "error.input",
@@ -193,8 +193,9 @@ SABOTAGES = [
         "security.idempotency",
         "keys are everybody's",
         f"{HTTP}/idempotency/route.py",
-        'subject = caller.subject if isinstance(caller, Caller) else ""',
-        'subject = ""',
+        '    caller = request.scope.get("state", {}).get("caller")\n'
+        '    subject = caller.subject if isinstance(caller, Caller) else ""\n',
+        '    subject = ""\n',
     ),
     Sabotage(
         "security.idempotency",
@@ -208,7 +209,7 @@ SABOTAGES = [
         "readiness always says yes",
         f"{HTTP}/health.py",
         'await connection.execute(text("SELECT 1"))',
-        "pass",
+        "connection.in_transaction()",
         "tests/chassis/test_health.py",
     ),
     Sabotage(
@@ -234,7 +235,7 @@ SABOTAGES = [
         "SIGTERM ends it at once",
         f"{HTTP}/server.py",
         "self.delay if first and sig == signal.SIGTERM else 0",
-        "0",
+        "self.delay if first and sig == signal.SIGINT else 0",
         "tests/chassis/test_shutdown.py",
     ),
     Sabotage(

@@ -163,7 +163,8 @@ SABOTAGES = [
         "the server's certificate is not verified",
         "src/app/chassis/data/address.py",
         '    return {"ssl": ssl.create_default_context(cafile=None if authorities == SYSTEM else authorities)}',
-        "    context = ssl.create_default_context()\n    context.check_hostname = False\n"
+        "    context = ssl.create_default_context(cafile=None if authorities == SYSTEM else authorities)\n"
+        "    context.check_hostname = False\n"
         '    context.verify_mode = ssl.CERT_NONE\n    return {"ssl": context}',
         "tests/chassis/test_tls.py",
     ),

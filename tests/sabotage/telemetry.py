@@ -29,9 +29,9 @@ SABOTAGES = [
     Sabotage(
         "log.levels",
         "a client's mistake is an error",
-        "src/app/chassis/http/access_log.py",
-        "                write = logs.info\n",
-        "                write = logs.error\n",
+        "src/app/chassis/telemetry/logs.py",
+        '_write("info", event, facts)',
+        '_write("error", event, facts)',
     ),
     Sabotage(
         "log.levels",
@@ -84,8 +84,8 @@ SABOTAGES = [
         "monitor.traces",
         "spans are named by their raw paths",
         "src/app/chassis/http/access_log.py",
-        'update_name(f"{method} {route}" if route else method)',
-        """update_name(f"{method} {scope['path']}")""",
+        "_describe(span, method, route, status)\n",
+        '_describe(span, method, scope["path"], status)\n',
         "tests/chassis/test_traces.py",
     ),
     Sabotage(
@@ -131,7 +131,7 @@ SABOTAGES = [
         "what was rolled back is counted as well",
         f"{TELEMETRY}/metrics.py",
         'event.listen(session.sync_session, "after_commit", lambda _: self.add(amount, **attributes), once=True)',
-        "self.add(amount, **attributes)",
+        'event.listen(session.sync_session, "after_transaction_end", lambda *_: self.add(amount, **attributes), once=True)',
         "tests/chassis/test_metrics.py",
     ),
     Sabotage(

@@ -55,6 +55,35 @@ def test_no_sabotage_is_stale(service: Path) -> None:
     assert stale == []
 
 
+@pytest.mark.slow
+def test_no_linter_sees_a_sabotage(service: Path) -> None:
+    """One that breaks types as well would be caught by what knows no promise, or by a crash, and prove nothing.
+
+    As many at once as are in different files.
+    """
+    made = subprocess.run(["make", "test", "ARGS=--version"], cwd=service, capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout + made.stderr
+    services.commit(service, "Start")
+    ours = [each for each in ALL if each.service.replace(" ", "-") == service.name]
+    waiting = [each for each in ours if each.file.endswith(".py")]
+    seen = ""
+    while waiting:
+        together = {each.file: each for each in reversed(waiting)}
+        waiting = [each for each in waiting if together[each.file] is not each]
+        for each in together.values():
+            each.apply(service)
+        for command in ("ruff check --quiet --fix", "ruff format --quiet", "ruff check --quiet", "mypy"):
+            files = list(together) if command.startswith("ruff") else []
+            program, *arguments = command.split()
+            ran = subprocess.run(
+                [f".venv/bin/{program}", *arguments, *files], cwd=service, capture_output=True, text=True
+            )
+            seen += ran.stdout if ran.returncode and command in {"ruff check --quiet", "mypy"} else ""
+        services.git(service, "reset", "--quiet", "--hard")
+        services.git(service, "clean", "--quiet", "-fd")
+    assert seen == ""
+
+
 def test_a_stale_sabotage_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file.py").write_text("it = 1\n")
     with pytest.raises(ValueError, match="does not have"):

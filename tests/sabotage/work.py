@@ -19,7 +19,7 @@ SABOTAGES = [
         "a malformed job is an ordinary failure",
         f"{JOBS}/attempt.py",
         "        except ValueError as error:\n            return _malformed(error)\n        return",
-        "        except KeyError as error:\n            return _malformed(error)\n        return",
+        "        except ValueError as error:\n            return _failed(error, fetched.attempt, job.retries)\n        return",
         TESTS,
     ),
     Sabotage(
@@ -66,8 +66,8 @@ SABOTAGES = [
         "run.restart",
         "what a killed worker had is never taken up again",
         f"{JOBS}/queue.py",
-        "if self._beating_since and time",
-        "if not self._beating_since and time",
+        "time.monotonic() > self._beating_since + STALLED_SECONDS",
+        "time.monotonic() < self._beating_since - STALLED_SECONDS",
         TESTS,
     ),
     Sabotage(
@@ -123,7 +123,7 @@ SABOTAGES = [
         "retries without a limit",
         f"{UPSTREAM}/retries.py",
         "        self._tokens -= 1\n",
-        "",
+        "        self._tokens -= 0\n",
         "tests/chassis/test_upstream.py",
     ),
     Sabotage(

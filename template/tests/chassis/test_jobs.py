@@ -578,7 +578,7 @@ async def test_a_worker_holds_no_more_connections_than_that(
         await errand.errand.enqueue(session, Errand(note=str(number)))
     await session.commit()
     most = 0
-    async with working(settings.model_copy(update={"worker_concurrency": 20})):
+    async with working(settings.model_copy(update={"worker_concurrency": 20})), asyncio.timeout(SECONDS):
         while not await is_idle(database):
             most = max(
                 most,
