@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Protocol
@@ -33,6 +34,8 @@ for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of the `make test` that run
     os.environ.pop(name, None)
 # Where nothing is compiled to stay, as in many images, each process of a service would compile everything again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A job in a shell's background ignores SIGINT, and so would all that tests start, to interrupt it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 plumbum.local.env.update(os.environ)  # Copier runs git through plumbum, which keeps the environment it found first
 
 

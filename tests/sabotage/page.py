@@ -10,8 +10,8 @@ HEAD = """\
 # What happens when a promise is broken
 
 Each line is a small edit of a generated service, the kind that somebody in a hurry makes, and the check of the service
-that went red, named the row of the readiness catalogue and led to the place. Formatters and linters ran before it, as `make fix` does, and
-had nothing to say. Written by `make sabotage ARGS=--write`; the edits are in `tests/sabotage`.
+that went red, named the row of the readiness catalogue and led to the place. Formatters and linters ran before it, as
+`make fix` does, and had nothing to say. Written by `make sabotage ARGS=--write`; the edits are in `tests/sabotage`.
 """
 
 
