@@ -1,10 +1,12 @@
 """Denied by default: a service does not start with a route that does not say who may call it."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import pytest
 from fastapi import APIRouter, FastAPI, WebSocket
 from fastapi.responses import PlainTextResponse
+from httpx2 import ASGITransport, AsyncClient
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
@@ -96,3 +98,34 @@ async def test_the_service_does_not_start_with_silence(
             return
     with pytest.raises(UndeclaredRoutesError, match="DELETE,GET /outer/inner/things/"):
         await started.__aenter__()
+
+
+async def answered(application: FastAPI, path: str) -> int:
+    async with (
+        application.router.lifespan_context(application),
+        AsyncClient(transport=ASGITransport(application), base_url="http://localhost") as client,
+    ):
+        return (await client.get(path)).status_code
+
+
+async def test_a_request_does_not_pay_for_what_is_public(
+    settings_without_database: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def solved() -> None:
+        raise AssertionError("FastAPI solves it for each request")
+
+    monkeypatch.setattr("app.main.routers", [router(dependencies=[public])])
+    monkeypatch.setattr(public.dependency, "__code__", solved.__code__)
+    application = build(settings_without_database)
+    assert await answered(application, "/outer/inner/things/1") == 200
+    assert await answered(application, "/outer/inner/things/1") == 200  # it still knows, started once more
+
+
+async def test_public_may_be_a_parameter(settings_without_database: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def named(nothing: Annotated[None, public]) -> None:
+        assert nothing is None
+
+    router = APIRouter()
+    router.add_api_route("/named", named)
+    monkeypatch.setattr("app.main.routers", [router])
+    assert await answered(build(settings_without_database), "/named") == 200

@@ -45,6 +45,11 @@ async def _nothing_is_required() -> None: ...
 public = Depends(_nothing_is_required)
 """Declares that a route is for everybody."""
 
+
+def _is_public(call: object) -> bool:
+    return call is _nothing_is_required
+
+
 _guards_itself: dict[int, object] = {}  # kept, so that no other object gets the id
 
 
@@ -68,6 +73,10 @@ def check(app: FastAPI) -> None:
             "These routes do not say who may call them. Give each requires(...) or public, of "
             "app.chassis.security.permissions:\n  " + "\n  ".join(silent)
         )
+    for _, route in _walk(app):
+        if dependant := getattr(route, "dependant", None):
+            # `public` has been read. FastAPI would solve it for each request, at a tenth of what a small one takes.
+            dependant.dependencies = [each for each in dependant.dependencies if each.name or not _is_public(each.call)]
 
 
 def undeclared(app: FastAPI) -> list[str]:
@@ -75,7 +84,8 @@ def undeclared(app: FastAPI) -> list[str]:
     return [
         f"{','.join(sorted(route.methods or ['ANY']))} {path}"
         for path, route in _walk(app)
-        if not any(isinstance(call, Requires) or call is _nothing_is_required for call in _calls(route))
+        if not any(_is_public(each.dependency) for each in getattr(route, "dependencies", []))
+        and not any(_is_public(call) or isinstance(call, Requires) for call in _calls(route))
     ]
 
 
