@@ -5,6 +5,7 @@ same two things: how long it took, and which status it had.
 """
 
 import time
+from collections.abc import Awaitable
 from functools import cache
 
 from opentelemetry import context
@@ -35,11 +36,11 @@ class AccessLog:
         started = time.perf_counter()
         status = 500
 
-        async def watched(message: Message) -> None:
+        def watched(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-            await send(message)
+            return send(message)
 
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
         parent = traces.extract(_headers(scope))

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Awaitable
 from contextvars import ContextVar
 
 import structlog
@@ -31,10 +32,10 @@ class RequestId:
         id_ = sent if _SANE.fullmatch(sent) and redaction.text(sent) == sent else os.urandom(16).hex()
         header = (HEADER, id_.encode())
 
-        async def answer(message: Message) -> None:
+        def answer(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], header]
-            await send(message)
+            return send(message)
 
         request_id.set(id_)
         structlog.contextvars.bind_contextvars(request_id=id_)

@@ -4,7 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -19,10 +19,14 @@ def left() -> float:
     return _until.get() - time.monotonic()
 
 
+def _begin(seconds: float) -> Token[float]:
+    return _until.set(min(_until.get(), time.monotonic() + seconds * (1 - RESERVE)))
+
+
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Give everything in this context so many seconds, or what was left before if that is less."""
-    token = _until.set(min(_until.get(), time.monotonic() + seconds * (1 - RESERVE)))
+    token = _begin(seconds)
     try:
         yield
     finally:
@@ -38,5 +42,8 @@ class Deadline:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start the clock."""
-        with within(self.seconds):
+        token = _begin(self.seconds)  # `within` costs three times as much
+        try:
             await self.app(scope, receive, send)
+        finally:
+            _until.reset(token)
